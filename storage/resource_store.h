@@ -8,6 +8,8 @@
 // Threads: any.
 #pragma once
 
+#include "storage/base/result.h"
+
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -16,8 +18,6 @@
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "storage/base/result.h"
 
 namespace fog {
 
@@ -44,10 +44,10 @@ class ResourceStore {
     std::string kind;
     std::string account;
     std::string region;
-    std::string name_prefix;             // empty: all
-    std::optional<std::string> after;    // exclusive lower bound of the name
+    std::string name_prefix;           // empty: all
+    std::optional<std::string> after;  // exclusive lower bound of the name
     std::size_t limit = SIZE_MAX;
-    bool newest_first = false;           // descending by name; `after` is then an upper bound
+    bool newest_first = false;  // descending by name; `after` is then an upper bound
   };
 
   // A folder of "" keeps everything in memory.

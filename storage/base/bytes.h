@@ -1,7 +1,8 @@
 // Bytes: little-endian integers, varints and length-prefixed strings, written and read safely.
 //
 // A Writer appends to a std::string. A Reader walks a view and never reads past its end: after a
-// short read `ok()` is false and every further read gives zero, so a decoder checks once at the end.
+// short read `ok()` is false and every further read gives zero, so a decoder checks once at the
+// end.
 #pragma once
 
 #include <bit>
@@ -20,8 +21,7 @@ class ByteWriter {
   explicit ByteWriter(std::string& out) : out_(out) {}
 
   template <typename T>
-    requires(std::is_arithmetic_v<T>)
-  void fixed(T value) {
+  requires(std::is_arithmetic_v<T>) void fixed(T value) {
     char raw[sizeof(T)];
     std::memcpy(raw, &value, sizeof(T));
     out_.append(raw, sizeof(T));
@@ -52,8 +52,7 @@ class ByteReader {
   explicit ByteReader(std::string_view in) : in_(in) {}
 
   template <typename T>
-    requires(std::is_arithmetic_v<T>)
-  T fixed() {
+  requires(std::is_arithmetic_v<T>) T fixed() {
     T value{};
     if (in_.size() < sizeof(T)) return fail<T>();
     std::memcpy(&value, in_.data(), sizeof(T));

@@ -32,6 +32,8 @@ void VirtualClock::set_rate(int rate) {
   rate_.store(rate, std::memory_order_release);
 }
 
-void VirtualClock::reset() { restore({}); }
+void VirtualClock::reset() {
+  restore({});
+}
 
 }  // namespace fog

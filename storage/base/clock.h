@@ -15,8 +15,12 @@ namespace fog {
 using Timestamp = std::chrono::sys_time<std::chrono::milliseconds>;
 using Millis = std::chrono::milliseconds;
 
-inline std::int64_t to_ms(Timestamp t) { return t.time_since_epoch().count(); }
-inline Timestamp from_ms(std::int64_t ms) { return Timestamp(Millis(ms)); }
+inline std::int64_t to_ms(Timestamp t) {
+  return t.time_since_epoch().count();
+}
+inline Timestamp from_ms(std::int64_t ms) {
+  return Timestamp(Millis(ms));
+}
 
 class Clock {
  public:

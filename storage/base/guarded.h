@@ -31,7 +31,9 @@ class Guarded {
   Guarded() = default;
   explicit Guarded(T value) : value_(std::move(value)) {}
 
-  auto lock() { return Access<std::unique_lock<std::shared_mutex>, T>(std::unique_lock(mutex_), value_); }
+  auto lock() {
+    return Access<std::unique_lock<std::shared_mutex>, T>(std::unique_lock(mutex_), value_);
+  }
   auto lock_shared() const {
     return Access<std::shared_lock<std::shared_mutex>, const T>(std::shared_lock(mutex_), value_);
   }

@@ -1,9 +1,8 @@
 #include "storage/base/hash.h"
 
-#include <zlib.h>
-
 #include <array>
 #include <cstring>
+#include <zlib.h>
 
 #if defined(__x86_64__)
 #include <nmmintrin.h>
@@ -30,7 +29,7 @@ std::uint32_t crc32c_portable(const unsigned char* p, std::size_t n, std::uint32
 
 #if defined(__x86_64__)
 __attribute__((target("sse4.2"))) std::uint32_t crc32c_sse42(const unsigned char* p, std::size_t n,
-                                                            std::uint32_t crc) {
+                                                             std::uint32_t crc) {
   std::uint64_t wide = crc;
   for (; n >= 8; n -= 8, p += 8) {
     std::uint64_t word = 0;

@@ -9,8 +9,8 @@
 
 namespace fog {
 
-// CRC-32C (Castagnoli, reflected polynomial 0x82f63b78), as in iSCSI: crc32c("123456789") = 0xe3069283.
-// Pass the previous result to continue over several pieces.
+// CRC-32C (Castagnoli, reflected polynomial 0x82f63b78), as in iSCSI: crc32c("123456789") =
+// 0xe3069283. Pass the previous result to continue over several pieces.
 std::uint32_t crc32c(std::string_view bytes, std::uint32_t previous = 0);
 
 // CRC-32 (IEEE), as zlib and the AWS event stream use it.

@@ -14,8 +14,8 @@ std::atomic<Level> level_now{Level::kWarn};
 
 spdlog::logger& logger() {
   static const std::shared_ptr<spdlog::logger> instance = [] {
-    auto made = std::make_shared<spdlog::logger>(
-        "fogwatch", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    auto made = std::make_shared<spdlog::logger>("fogwatch",
+                                                 std::make_shared<spdlog::sinks::stderr_sink_mt>());
     made->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
     made->set_level(spdlog::level::trace);
     made->flush_on(spdlog::level::warn);
@@ -40,27 +40,46 @@ std::string printable(std::string_view text) {
 
 }  // namespace
 
-void set_level(Level level) { level_now = level; }
-bool enabled(Level level) { return level >= level_now.load(std::memory_order_relaxed); }
+void set_level(Level level) {
+  level_now = level;
+}
+bool enabled(Level level) {
+  return level >= level_now.load(std::memory_order_relaxed);
+}
 
 void write(Level level, std::string_view text) {
   const std::string line = printable(text);
   switch (level) {
-    case Level::kDebug: logger().debug("{}", line); return;
-    case Level::kInfo: logger().info("{}", line); return;
-    case Level::kWarn: logger().warn("{}", line); return;
-    case Level::kError: logger().error("{}", line); return;
-    case Level::kOff: return;
+    case Level::kDebug:
+      logger().debug("{}", line);
+      return;
+    case Level::kInfo:
+      logger().info("{}", line);
+      return;
+    case Level::kWarn:
+      logger().warn("{}", line);
+      return;
+    case Level::kError:
+      logger().error("{}", line);
+      return;
+    case Level::kOff:
+      return;
   }
 }
 
 bool parse_level(std::string_view text, Level& level) {
-  if (text == "debug") level = Level::kDebug;
-  else if (text == "info") level = Level::kInfo;
-  else if (text == "warn") level = Level::kWarn;
-  else if (text == "error") level = Level::kError;
-  else if (text == "off") level = Level::kOff;
-  else return false;
+  if (text == "debug")
+    level = Level::kDebug;
+  else if (text == "info")
+    level = Level::kInfo;
+  else if (text == "warn")
+    level = Level::kWarn;
+  else if (text == "error")
+    level = Level::kError;
+  else if (text == "off")
+    level = Level::kOff;
+  else
+    return false;
   return true;
 }
 

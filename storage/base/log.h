@@ -2,7 +2,8 @@
 //
 //   LOG_INFO("sealed {} events of group {}", n, id);
 //
-// The text is formatted by fmt; control characters in arguments are escaped before they are written.
+// The text is formatted by fmt; control characters in arguments are escaped before they are
+// written.
 #pragma once
 
 #include <fmt/core.h>

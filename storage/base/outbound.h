@@ -5,14 +5,14 @@
 // tests record. Any thread; the callback runs on a thread of the implementation.
 #pragma once
 
+#include "storage/base/clock.h"
+#include "storage/base/result.h"
+
 #include <cstdint>
 #include <functional>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include "storage/base/clock.h"
-#include "storage/base/result.h"
 
 namespace fog {
 

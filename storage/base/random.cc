@@ -1,12 +1,11 @@
 #include "storage/base/random.h"
 
-#include <sys/random.h>
+#include "storage/base/result.h"
 
 #include <array>
 #include <cerrno>
 #include <cstddef>
-
-#include "storage/base/result.h"
+#include <sys/random.h>
 
 namespace fog {
 namespace {
@@ -32,7 +31,7 @@ std::string Random::uuid() {
     if (i == 8 || i == 12 || i == 16 || i == 20) out.push_back('-');
     out.push_back(digits[i]);
   }
-  out[14] = '4';                                   // version
+  out[14] = '4';                                                                // version
   out[19] = "89ab"[(out[19] >= 'a' ? out[19] - 'a' + 10 : out[19] - '0') & 3];  // variant
   return out;
 }

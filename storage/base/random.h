@@ -11,8 +11,8 @@ class Random {
   virtual ~Random() = default;
   virtual std::uint64_t next() = 0;
 
-  std::string uuid();               // version 4, lower case, 36 characters
-  std::string hex(std::size_t n);   // n lower-case hex digits
+  std::string uuid();              // version 4, lower case, 36 characters
+  std::string hex(std::size_t n);  // n lower-case hex digits
 };
 
 // The operating system's generator, buffered.

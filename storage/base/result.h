@@ -91,9 +91,9 @@ class [[nodiscard]] Result {
  public:
   using value_type = T;
   template <typename U = T>
-    requires(std::is_constructible_v<T, U &&> && !std::is_same_v<std::remove_cvref_t<U>, Error> &&
-             !std::is_same_v<std::remove_cvref_t<U>, Result>)
-  Result(U&& value) : state_(std::in_place_index<0>, std::forward<U>(value)) {}
+  requires(std::is_constructible_v<T, U&&> && !std::is_same_v<std::remove_cvref_t<U>, Error> &&
+           !std::is_same_v<std::remove_cvref_t<U>, Result>) Result(U&& value)
+      : state_(std::in_place_index<0>, std::forward<U>(value)) {}
   Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}
 
   bool ok() const { return state_.index() == 0; }
@@ -126,22 +126,22 @@ namespace internal {
 // TRY(auto x, expr): unwraps a Result or returns its Error from the enclosing function.
 #define FOG_TRY_CONCAT_(a, b) a##b
 #define FOG_TRY_NAME_(line) FOG_TRY_CONCAT_(fog_try_result_, line)
-#define TRY(declaration, ...)                                                    \
-  auto FOG_TRY_NAME_(__LINE__) = (__VA_ARGS__);                                  \
-  if (!FOG_TRY_NAME_(__LINE__).ok()) [[unlikely]]                                \
-    return std::move(FOG_TRY_NAME_(__LINE__)).error();                           \
+#define TRY(declaration, ...)                          \
+  auto FOG_TRY_NAME_(__LINE__) = (__VA_ARGS__);        \
+  if (!FOG_TRY_NAME_(__LINE__).ok()) [[unlikely]]      \
+    return std::move(FOG_TRY_NAME_(__LINE__)).error(); \
   declaration = std::move(FOG_TRY_NAME_(__LINE__)).value()
 
 // TRYV(expr): the same where the value is of no interest.
-#define TRYV(...)                                                                              \
-  do {                                                                                         \
-    if (auto fog_try_status = (__VA_ARGS__); !fog_try_status.ok()) [[unlikely]]                \
-      return std::move(fog_try_status).error();                                                \
+#define TRYV(...)                                                               \
+  do {                                                                          \
+    if (auto fog_try_status = (__VA_ARGS__); !fog_try_status.ok()) [[unlikely]] \
+      return std::move(fog_try_status).error();                                 \
   } while (false)
 
 // A programmer's error; stays on in release builds. Never for corrupt data or bad input.
-#define FOG_ASSERT(cond, why)                                                       \
-  do {                                                                              \
-    if (!(cond)) [[unlikely]]                                                       \
-      ::fog::internal::assert_failed(#cond, why, __FILE__, __LINE__);               \
+#define FOG_ASSERT(cond, why)                                         \
+  do {                                                                \
+    if (!(cond)) [[unlikely]]                                         \
+      ::fog::internal::assert_failed(#cond, why, __FILE__, __LINE__); \
   } while (false)

@@ -4,10 +4,10 @@
 // time to due time, so next_due must name the next instant at which tick would do something.
 #pragma once
 
+#include "storage/base/clock.h"
+
 #include <optional>
 #include <string_view>
-
-#include "storage/base/clock.h"
 
 namespace fog {
 

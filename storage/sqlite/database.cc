@@ -12,14 +12,17 @@ Error sqlite_error(sqlite3* handle, int code) {
   message += handle != nullptr ? sqlite3_errmsg(handle) : sqlite3_errstr(code);
   switch (code & 0xff) {
     case SQLITE_CORRUPT:
-    case SQLITE_NOTADB: return Error::corrupt(std::move(message));
+    case SQLITE_NOTADB:
+      return Error::corrupt(std::move(message));
     case SQLITE_FULL:
     case SQLITE_IOERR:
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
     case SQLITE_READONLY:
-    case SQLITE_NOMEM: return Error::busy(std::move(message));
-    default: return Error::internal(std::move(message));
+    case SQLITE_NOMEM:
+      return Error::busy(std::move(message));
+    default:
+      return Error::internal(std::move(message));
   }
 }
 
@@ -103,13 +106,15 @@ bool SqliteStatement::is_null(int column) const {
   return sqlite3_column_type(statement_.get(), column) == SQLITE_NULL;
 }
 
-void Database::Close::operator()(sqlite3* handle) const { sqlite3_close_v2(handle); }
+void Database::Close::operator()(sqlite3* handle) const {
+  sqlite3_close_v2(handle);
+}
 
 Result<Database> Database::open(const std::filesystem::path& file, Options options) {
   sqlite3* handle = nullptr;
-  const int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
-                    (options.read_only ? SQLITE_OPEN_READONLY
-                                       : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+  const int flags =
+      SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
+      (options.read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
   const std::string name = file.empty() ? ":memory:" : file.string();
   const int code = sqlite3_open_v2(name.c_str(), &handle, flags, nullptr);
   Database db;

@@ -9,14 +9,14 @@
 // constant of the program; values are bound, never pasted in.
 #pragma once
 
+#include "storage/base/result.h"
+
 #include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
-
-#include "storage/base/result.h"
 
 struct sqlite3;
 struct sqlite3_stmt;
@@ -61,7 +61,7 @@ class Database {
   struct Options {
     bool synchronous_full = true;  // FULL: a commit survives power loss; else NORMAL
     bool read_only = false;
-    bool write_ahead = true;        // journal_mode=WAL
+    bool write_ahead = true;  // journal_mode=WAL
     std::int64_t cache_bytes = 2 << 20;
     std::int64_t mmap_bytes = 0;
   };

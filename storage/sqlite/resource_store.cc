@@ -8,13 +8,13 @@
 //   counters(name, value)                             "next_id": ids below it may be in use
 #include "storage/resource_store.h"
 
+#include "storage/sqlite/database.h"
+
 #include <condition_variable>
 #include <map>
 #include <mutex>
 #include <shared_mutex>
 #include <tuple>
-
-#include "storage/sqlite/database.h"
 
 namespace fog {
 namespace {
@@ -200,7 +200,8 @@ std::vector<Resource> SqliteResourceStore::list(const ListSpec& spec) const {
   const std::shared_lock lock(map_mutex_);
   auto begin = map_.lower_bound(key_of(spec.name_prefix));
   if (!spec.newest_first) {
-    if (spec.after && *spec.after >= spec.name_prefix) begin = map_.upper_bound(key_of(*spec.after));
+    if (spec.after && *spec.after >= spec.name_prefix)
+      begin = map_.upper_bound(key_of(*spec.after));
     for (auto at = begin; at != map_.end() && found.size() < spec.limit && belongs(at->first); ++at)
       found.push_back({at->first, at->second});
     return found;
@@ -243,8 +244,10 @@ std::uint64_t SqliteResourceStore::next_id() {
     const std::lock_guard db_lock(db_mutex_);
     const Status reserved = reserve_.bind(1, reserved_below_ + kIdBlock).run();
     // Without room on disk ids still grow in this process; the write that uses one will fail.
-    if (reserved.ok()) reserved_below_ += kIdBlock;
-    else ++reserved_below_;
+    if (reserved.ok())
+      reserved_below_ += kIdBlock;
+    else
+      ++reserved_below_;
   }
   return static_cast<std::uint64_t>(next_id_++);
 }

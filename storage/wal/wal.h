@@ -13,13 +13,13 @@
 // Format: at the top of wal.cc.
 #pragma once
 
+#include "storage/base/result.h"
+
 #include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <string_view>
-
-#include "storage/base/result.h"
 
 namespace fog {
 
@@ -53,8 +53,8 @@ class Wal {
     std::uint64_t bytes_appended = 0;
     std::uint64_t syncs = 0;
     std::uint64_t records_replayed = 0;
-    std::uint64_t torn_tails = 0;       // records cut off at the end of the last file by a crash
-    std::uint64_t damaged_bytes = 0;    // skipped in the middle of a file
+    std::uint64_t torn_tails = 0;     // records cut off at the end of the last file by a crash
+    std::uint64_t damaged_bytes = 0;  // skipped in the middle of a file
     std::uint64_t bytes_on_disk = 0;
   };
   using DurableDone = std::function<void(bool ok)>;
@@ -73,7 +73,8 @@ class Wal {
   // Everything of `store` up to and including `lsn` is safe elsewhere.
   virtual void set_applied(StoreId store, Lsn lsn) = 0;
   virtual Lsn last_lsn() const = 0;
-  // False after a failed write or sync, until one succeeds again.
+  // False after a failed write or sync, until one succeeds again (the log tries by itself).
+  // An engine asks before it appends and answers Error::busy while it is false.
   virtual bool healthy() const = 0;
   virtual Stats stats() const = 0;
 };

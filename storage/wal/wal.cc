@@ -1,0 +1,502 @@
+// The write-ahead log's file format and its writer thread.
+//
+// Folder: files named <first LSN, 20 decimal digits>.wal, in LSN order.
+// File:   header (16 bytes): "FOGWAL1\n", u64 first LSN | records
+// Record: u32 crc32c (of everything behind it) | u32 payload length | u64 LSN | u8 store |
+//         u64 id | payload                                        all integers little-endian
+// A record is valid if its length fits, its CRC matches and its LSN is the successor of the one
+// before. Recovery stops at the first invalid record of the last file and cuts the file there (a
+// torn tail); in an earlier place it searches byte by byte for the next valid record, so damage
+// costs the records it touched.
+//
+// Example: the first record of store 1, id 7, payload "hi" is 27 bytes: crc, 02 00 00 00,
+// 01 00 00 00 00 00 00 00, 01, 07 00 00 00 00 00 00 00, 68 69.
+#include "storage/wal/wal.h"
+
+#include "storage/base/bytes.h"
+#include "storage/base/hash.h"
+#include "storage/base/log.h"
+#include "storage/wal/file.h"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace fog {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kMagic = "FOGWAL1\n";
+constexpr std::size_t kFileHeaderBytes = 16;
+constexpr std::size_t kRecordHeaderBytes = 25;
+constexpr std::size_t kPayloadBytesMax = 256u << 20;  // far above any request's size
+constexpr auto kRelaxedSyncInterval = std::chrono::seconds(1);
+// After a failed write the thread tries again at this pace until the disk gives way.
+constexpr auto kRetryInterval = std::chrono::milliseconds(100);
+
+struct RecordHeader {
+  std::uint32_t crc;
+  std::uint32_t length;
+  Lsn lsn;
+  std::uint8_t store;
+  std::uint64_t id;
+};
+
+RecordHeader read_header(std::string_view bytes) {
+  ByteReader in(bytes);
+  RecordHeader header{};
+  header.crc = in.fixed<std::uint32_t>();
+  header.length = in.fixed<std::uint32_t>();
+  header.lsn = in.fixed<std::uint64_t>();
+  header.store = in.fixed<std::uint8_t>();
+  header.id = in.fixed<std::uint64_t>();
+  return header;
+}
+
+// No more records than this can follow one that was lost; keeps the search for the next sound
+// record from computing checksums over noise.
+constexpr Lsn kLsnGapMax = 1u << 30;
+
+// The record at the front of `bytes`, if it is whole and sound and follows `expected`.
+std::optional<Wal::Record> parse_record(std::string_view bytes, Lsn expected) {
+  if (bytes.size() < kRecordHeaderBytes) return std::nullopt;
+  const RecordHeader header = read_header(bytes);
+  if (header.length > kPayloadBytesMax || header.length > bytes.size() - kRecordHeaderBytes)
+    return std::nullopt;
+  const std::string_view covered = bytes.substr(4, kRecordHeaderBytes - 4 + header.length);
+  if (header.lsn < expected || header.lsn - expected > kLsnGapMax) return std::nullopt;
+  if (header.store == 0 || header.store >= kStoreIdMax) return std::nullopt;
+  if (crc32c(covered) != header.crc) return std::nullopt;
+  return Wal::Record{.store = static_cast<StoreId>(header.store),
+                     .id = header.id,
+                     .lsn = header.lsn,
+                     .payload = bytes.substr(kRecordHeaderBytes, header.length)};
+}
+
+void append_record(std::string& out, const Wal::Record& record) {
+  const std::size_t start = out.size();
+  ByteWriter writer(out);
+  writer.fixed<std::uint32_t>(0);
+  writer.fixed(static_cast<std::uint32_t>(record.payload.size()));
+  writer.fixed<std::uint64_t>(record.lsn);
+  writer.fixed(static_cast<std::uint8_t>(record.store));
+  writer.fixed<std::uint64_t>(record.id);
+  writer.raw(record.payload);
+  const std::uint32_t crc = crc32c(std::string_view(out).substr(start + 4));
+  std::memcpy(out.data() + start, &crc, sizeof(crc));
+}
+
+std::string file_header(Lsn first) {
+  std::string header(kMagic);
+  ByteWriter(header).fixed<std::uint64_t>(first);
+  return header;
+}
+
+std::string file_name(Lsn first) {
+  std::string digits = std::to_string(first);
+  return std::string(20 - digits.size(), '0') + digits + ".wal";
+}
+
+// The first LSN a file's name speaks of; nothing for other files.
+std::optional<Lsn> lsn_of_name(const fs::path& path) {
+  const std::string name = path.filename().string();
+  if (name.size() != 24 || !name.ends_with(".wal")) return std::nullopt;
+  Lsn lsn = 0;
+  for (const char c : name.substr(0, 20)) {
+    if (c < '0' || c > '9') return std::nullopt;
+    lsn = lsn * 10 + static_cast<Lsn>(c - '0');
+  }
+  return lsn;
+}
+
+// Memory only: durable as soon as appended.
+class EphemeralWal final : public Wal {
+ public:
+  Status replay(const std::function<void(const Record&)>&) override { return Ok{}; }
+  Lsn append(StoreId, std::uint64_t, std::string_view payload) override {
+    bytes_ += payload.size();
+    return ++lsn_;
+  }
+  void when_durable(Lsn, DurableDone done) override { done(true); }
+  Status wait_durable(Lsn) override { return Ok{}; }
+  void set_applied(StoreId, Lsn) override {}
+  Lsn last_lsn() const override { return lsn_; }
+  bool healthy() const override { return true; }
+  Stats stats() const override {
+    Stats stats;
+    stats.records_appended = lsn_;
+    stats.bytes_appended = bytes_;
+    return stats;
+  }
+
+ private:
+  std::atomic<Lsn> lsn_{0};
+  std::atomic<std::uint64_t> bytes_{0};
+};
+
+class FileWal final : public Wal {
+ public:
+  explicit FileWal(Options options) : options_(std::move(options)) {}
+  ~FileWal() override;
+
+  Status recover();
+  void start() {
+    thread_ = std::thread([this] { run(); });
+  }
+
+  Status replay(const std::function<void(const Record&)>& visit) override;
+  Lsn append(StoreId store, std::uint64_t id, std::string_view payload) override;
+  void when_durable(Lsn lsn, DurableDone done) override;
+  Status wait_durable(Lsn lsn) override;
+  void set_applied(StoreId store, Lsn lsn) override;
+  Lsn last_lsn() const override;
+  bool healthy() const override { return healthy_; }
+  Stats stats() const override;
+
+ private:
+  struct Waiter {
+    Lsn lsn;
+    DurableDone done;
+  };
+
+  Status scan_file(const fs::path& path, bool is_last, Lsn& expected,
+                   const std::function<void(const Record&)>* visit);
+  void run();
+  Status write_batch(std::string_view batch, Lsn first);
+  Status open_next(Lsn first);
+  void abandon_file(std::size_t batch_bytes);
+  void settle(std::unique_lock<std::mutex>& lock, bool ok, Lsn up_to);
+  void delete_applied_files();
+
+  const Options options_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;    // the thread waits here for work
+  std::condition_variable room_;    // appenders wait here for buffer space
+  std::condition_variable synced_;  // wait_durable waits here
+  std::string buffer_;              // records that are not yet handed to the thread
+  Lsn buffer_first_ = 1;
+  Lsn last_ = 0;  // last LSN given out
+  Lsn durable_ = 0;
+  Lsn failed_ = 0;               // records up to here were refused by the disk for now
+  std::vector<Waiter> waiters_;  // in LSN order as good as always; settled by a scan
+  bool stopping_ = false;
+  Stats stats_;
+  std::array<Lsn, kStoreIdMax> applied_{};
+  std::array<Lsn, kStoreIdMax> latest_{};  // the last record of each store
+  std::map<Lsn, fs::path> files_;          // by first LSN; the last one is being written
+  std::atomic<bool> healthy_{true};
+
+  // Of the writer thread alone.
+  File file_;
+  std::size_t file_bytes_ = 0;
+  bool unsynced_ = false;
+  std::thread thread_;
+};
+
+FileWal::~FileWal() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+Status FileWal::recover() {
+  std::error_code error;
+  fs::create_directories(options_.folder, error);
+  if (error) return Error::internal("cannot create " + options_.folder.string());
+  for (const auto& entry : fs::directory_iterator(options_.folder, error))
+    if (const auto first = lsn_of_name(entry.path())) files_.emplace(*first, entry.path());
+  if (error) return Error::internal("cannot read " + options_.folder.string());
+
+  Lsn expected = files_.empty() ? 1 : std::max<Lsn>(1, files_.begin()->first);
+  std::size_t index = 0;
+  for (const auto& [first, path] : files_) {
+    expected = std::max(expected, first);
+    TRYV(scan_file(path, ++index == files_.size(), expected, nullptr));
+  }
+  last_ = durable_ = expected - 1;
+  buffer_first_ = expected;
+  return Ok{};
+}
+
+// Walks one file. On the way `expected` becomes the LSN behind the last record seen.
+Status FileWal::scan_file(const fs::path& path, bool is_last, Lsn& expected,
+                          const std::function<void(const Record&)>* visit) {
+  TRY(const MappedFile mapped, MappedFile::open(path));
+  const std::string_view all = mapped.bytes();
+  stats_.bytes_on_disk += visit == nullptr ? all.size() : 0;
+  std::size_t at = kFileHeaderBytes;
+  if (all.size() < kFileHeaderBytes || !all.starts_with(kMagic)) at = 0;  // search for records
+
+  std::size_t end_of_sound = std::min(at, all.size());
+  std::size_t damaged = 0;
+  while (at < all.size()) {
+    const auto record = parse_record(all.substr(at), expected);
+    if (!record) {
+      ++at;
+      ++damaged;
+      continue;
+    }
+    // Damage in front of a sound record is damage in the middle.
+    if (damaged > 0 && visit == nullptr) stats_.damaged_bytes += damaged;
+    damaged = 0;
+    if (visit != nullptr)
+      (*visit)(*record);
+    else
+      latest_[static_cast<std::size_t>(record->store)] = record->lsn;
+    expected = record->lsn + 1;
+    at += kRecordHeaderBytes + record->payload.size();
+    end_of_sound = at;
+  }
+  if (visit != nullptr || damaged == 0) return Ok{};
+  if (!is_last) {
+    stats_.damaged_bytes += damaged;
+    return Ok{};
+  }
+  // What the crash left half-written at the very end was never acknowledged.
+  ++stats_.torn_tails;
+  LOG_WARN("wal: cut {} bytes of a torn tail from {}", all.size() - end_of_sound,
+           path.filename().string());
+  return truncate_file(path, end_of_sound);
+}
+
+Status FileWal::replay(const std::function<void(const Record&)>& visit) {
+  std::map<Lsn, fs::path> files;
+  {
+    const std::lock_guard lock(mutex_);
+    files = files_;
+  }
+  std::uint64_t count = 0;
+  const std::function<void(const Record&)> counted = [&](const Record& record) {
+    ++count;
+    visit(record);
+  };
+  Lsn expected = 1;
+  std::size_t index = 0;
+  for (const auto& [first, path] : files)
+    TRYV(scan_file(path, ++index == files.size(), expected, &counted));
+  const std::lock_guard lock(mutex_);
+  stats_.records_replayed = count;
+  return Ok{};
+}
+
+Lsn FileWal::append(StoreId store, std::uint64_t id, std::string_view payload) {
+  FOG_ASSERT(payload.size() <= kPayloadBytesMax, "a WAL record is small");
+  bool was_empty = false;
+  Lsn lsn = 0;
+  {
+    std::unique_lock lock(mutex_);
+    room_.wait(lock, [&] { return buffer_.size() < options_.buffer_bytes_max || !healthy_; });
+    was_empty = buffer_.empty();
+    lsn = ++last_;
+    latest_[static_cast<std::size_t>(store)] = lsn;
+    append_record(buffer_, {.store = store, .id = id, .lsn = lsn, .payload = payload});
+    ++stats_.records_appended;
+    stats_.bytes_appended += payload.size() + kRecordHeaderBytes;
+  }
+  if (was_empty) wake_.notify_one();
+  return lsn;
+}
+
+void FileWal::when_durable(Lsn lsn, DurableDone done) {
+  bool ok = true;
+  {
+    const std::lock_guard lock(mutex_);
+    if (lsn > durable_) {
+      if (lsn > failed_) {
+        waiters_.push_back({lsn, std::move(done)});
+        return;
+      }
+      ok = false;
+    }
+  }
+  done(ok);
+}
+
+Status FileWal::wait_durable(Lsn lsn) {
+  std::unique_lock lock(mutex_);
+  synced_.wait(lock, [&] { return durable_ >= lsn || failed_ >= lsn; });
+  if (durable_ >= lsn) return Ok{};
+  return Error::busy("The disk refuses writes.");
+}
+
+void FileWal::set_applied(StoreId store, Lsn lsn) {
+  {
+    const std::lock_guard lock(mutex_);
+    auto& applied = applied_[static_cast<std::size_t>(store)];
+    applied = std::max(applied, lsn);
+  }
+  delete_applied_files();
+}
+
+// A file may go when every store that may have records in it has applied all of them.
+void FileWal::delete_applied_files() {
+  std::vector<fs::path> gone;
+  {
+    const std::lock_guard lock(mutex_);
+    Lsn lowest = last_;
+    for (std::size_t i = 1; i < kStoreIdMax; ++i)
+      if (latest_[i] > applied_[i]) lowest = std::min(lowest, applied_[i]);
+    while (files_.size() > 1 && std::next(files_.begin())->first <= lowest + 1) {
+      gone.push_back(files_.begin()->second);
+      files_.erase(files_.begin());
+    }
+  }
+  for (const auto& path : gone) {
+    std::error_code ignored;
+    const auto size = fs::file_size(path, ignored);
+    fs::remove(path, ignored);
+    if (size == static_cast<std::uintmax_t>(-1)) continue;
+    const std::lock_guard lock(mutex_);
+    stats_.bytes_on_disk -= std::min<std::uint64_t>(size, stats_.bytes_on_disk);
+  }
+}
+
+Lsn FileWal::last_lsn() const {
+  const std::lock_guard lock(mutex_);
+  return last_;
+}
+
+Wal::Stats FileWal::stats() const {
+  const std::lock_guard lock(mutex_);
+  return stats_;
+}
+
+// Tells everyone who waits for a record up to `up_to`. Callbacks run without the lock.
+void FileWal::settle(std::unique_lock<std::mutex>& lock, bool ok, Lsn up_to) {
+  std::vector<Waiter> ready;
+  std::erase_if(waiters_, [&](Waiter& waiter) {
+    if (waiter.lsn > up_to) return false;
+    ready.push_back(std::move(waiter));
+    return true;
+  });
+  lock.unlock();
+  synced_.notify_all();
+  for (Waiter& waiter : ready) waiter.done(ok);
+  lock.lock();
+}
+
+void FileWal::run() {
+  using SteadyClock = std::chrono::steady_clock;
+  auto next_relaxed_sync = SteadyClock::now() + kRelaxedSyncInterval;
+  std::string batch;  // being written; kept when the disk refuses it, and tried again
+  Lsn batch_first = 0;
+  Lsn batch_last = 0;
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    const auto has_work = [&] { return stopping_ || !buffer_.empty(); };
+    if (!batch.empty()) {
+      wake_.wait_for(lock, kRetryInterval, [&] { return stopping_; });
+    } else if (unsynced_) {
+      wake_.wait_until(lock, next_relaxed_sync, has_work);
+    } else {
+      wake_.wait(lock, has_work);
+    }
+    if (batch.empty() && !buffer_.empty()) {
+      batch.swap(buffer_);
+      batch_first = buffer_first_;
+      batch_last = last_;
+      buffer_first_ = last_ + 1;
+      room_.notify_all();
+    }
+    const bool stop = stopping_;
+    lock.unlock();
+
+    Status written = Ok{};
+    bool synced = false;
+    if (!batch.empty()) written = write_batch(batch, batch_first);
+    const bool sync_due = options_.durability == Durability::kStrict || stop ||
+                          SteadyClock::now() >= next_relaxed_sync;
+    if (written.ok() && unsynced_ && sync_due) {
+      written = file_.sync_data();
+      next_relaxed_sync = SteadyClock::now() + kRelaxedSyncInterval;
+      if (written.ok()) {
+        unsynced_ = false;
+        synced = true;
+      } else {
+        abandon_file(batch.size());
+      }
+    }
+
+    lock.lock();
+    if (written.ok()) {
+      healthy_ = true;
+      if (!batch.empty()) {
+        stats_.bytes_on_disk += batch.size();
+        durable_ = batch_last;
+        // A buffer that grew huge in a burst goes back to the system.
+        if (batch.capacity() > (4u << 20)) batch = {};
+        batch.clear();
+      }
+      stats_.syncs += synced ? 1 : 0;
+      settle(lock, true, durable_);
+    } else {
+      if (healthy_.exchange(false)) LOG_ERROR("wal: {}", written.error().message());
+      failed_ = last_;  // whoever waits hears of it now, and tries again later
+      settle(lock, false, failed_);
+    }
+    if (stop && buffer_.empty()) return;
+    if (stop && !written.ok()) return;
+  }
+}
+
+// Appends a batch to the current file, beginning the next file when that one is full. After a
+// failure the file ends where it ended before, so that the batch can be written again.
+Status FileWal::write_batch(std::string_view batch, Lsn first) {
+  if (!file_.is_open() || file_bytes_ >= options_.file_bytes_max) TRYV(open_next(first));
+  Status written = file_.write_all(batch);
+  if (!written.ok()) {
+    TRYV(file_.truncate(file_bytes_));
+    return written;
+  }
+  file_bytes_ += batch.size();
+  unsynced_ = true;
+  return Ok{};
+}
+
+// After a failed sync nobody knows which of the file's pages the disk has. The batch is taken back
+// and begins a new file; it was not acknowledged.
+void FileWal::abandon_file(std::size_t batch_bytes) {
+  if (!file_.truncate(file_bytes_ - batch_bytes).ok()) LOG_ERROR("wal: cannot take back a batch");
+  file_ = File();
+  unsynced_ = false;
+}
+
+Status FileWal::open_next(Lsn first) {
+  if (file_.is_open()) TRYV(file_.sync_data());
+  const fs::path path = options_.folder / file_name(first);
+  TRY(File next, File::create(path));
+  const std::string header = file_header(first);
+  TRYV(next.write_all(header));
+  TRYV(sync_folder(options_.folder));
+  file_ = std::move(next);
+  file_bytes_ = header.size();
+  const std::lock_guard lock(mutex_);
+  files_[first] = path;
+  return Ok{};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Wal>> Wal::open(Options options) {
+  if (options.durability == Durability::kEphemeral)
+    return std::unique_ptr<Wal>(std::make_unique<EphemeralWal>());
+  auto wal = std::make_unique<FileWal>(std::move(options));
+  TRYV(wal->recover());
+  wal->start();
+  return std::unique_ptr<Wal>(std::move(wal));
+}
+
+}  // namespace fog
