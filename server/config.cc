@@ -1,0 +1,365 @@
+#include "server/config.h"
+
+#include <arpa/inet.h>
+
+#include <charconv>
+#include <functional>
+
+#include <CLI/CLI.hpp>
+#define TOML_EXCEPTIONS 0
+#include <toml++/toml.h>
+
+namespace fog {
+namespace {
+
+using Apply = Status (*)(Config& config, const std::string& value);
+
+struct Option {
+  const char* name;  // as on the command line, without the dashes
+  const char* value;  // shown in the help; "" for a switch
+  const char* help;
+  Apply apply;
+};
+
+Status apply_switch(bool& target, const std::string& value, const char* name) {
+  if (value == "true" || value == "1" || value == "yes" || value == "on") target = true;
+  else if (value == "false" || value == "0" || value == "no" || value == "off") target = false;
+  else return Error::invalid(fmt::format("{}: '{}' is neither true nor false", name, value));
+  return Ok{};
+}
+
+Status apply_door(std::optional<ListenAddress>& target, const std::string& value) {
+  if (value == "off") {
+    target.reset();
+    return Ok{};
+  }
+  TRY(target, parse_listen_address(value));
+  return Ok{};
+}
+
+Status apply_number(std::size_t& target, const std::string& value, const char* name, std::size_t max) {
+  std::size_t number = 0;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+  if (error != std::errc() || end != value.data() + value.size() || number > max) {
+    return Error::invalid(fmt::format("{}: '{}' is not a number from 0 to {}", name, value, max));
+  }
+  target = number;
+  return Ok{};
+}
+
+std::vector<std::string> split_list(const std::string& value) {
+  std::vector<std::string> items;
+  std::size_t from = 0;
+  while (from <= value.size()) {
+    const std::size_t comma = std::min(value.find(',', from), value.size());
+    std::string item = value.substr(from, comma - from);
+    item.erase(0, item.find_first_not_of(' '));
+    item.erase(item.find_last_not_of(' ') + 1);
+    if (!item.empty()) items.push_back(std::move(item));
+    from = comma + 1;
+  }
+  return items;
+}
+
+bool all_digits(const std::string& text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+constexpr Option kOptions[] = {
+    {"listen", "ADDRESS:PORT", "where the API and the console are served (127.0.0.1:4566)",
+     [](Config& c, const std::string& v) -> Status { TRY(c.listen, parse_listen_address(v)); return Ok{}; }},
+    {"xray-listen", "ADDRESS:PORT|off", "X-Ray daemon, UDP and TCP (127.0.0.1:2000)",
+     [](Config& c, const std::string& v) { return apply_door(c.xray_listen, v); }},
+    {"otlp-listen", "ADDRESS:PORT|off", "OpenTelemetry over HTTP (127.0.0.1:4318)",
+     [](Config& c, const std::string& v) { return apply_door(c.otlp_listen, v); }},
+    {"emf-listen", "ADDRESS:PORT|off", "embedded metric format, UDP and TCP (127.0.0.1:25888)",
+     [](Config& c, const std::string& v) { return apply_door(c.emf_listen, v); }},
+    {"data", "DIR", "data folder ($XDG_DATA_HOME/fogwatch)",
+     [](Config& c, const std::string& v) -> Status {
+       if (v.empty()) return Error::invalid("data: the folder's name is empty");
+       c.data = v;
+       return Ok{};
+     }},
+    {"ephemeral", "", "keep everything in memory only",
+     [](Config& c, const std::string& v) { return apply_switch(c.ephemeral, v, "ephemeral"); }},
+    {"profile", "dev|site", "dev: any credentials, loopback only (dev)",
+     [](Config&, const std::string& v) -> Status {
+       if (v == "dev") return Ok{};
+       if (v == "site") {
+         return Error::invalid("profile 'site' (verified signatures, policies, TLS) is not available in this version; "
+                               "use --profile dev on a trusted network");
+       }
+       return Error::invalid(fmt::format("profile: '{}' is neither dev nor site", v));
+     }},
+    {"durability", "strict|relaxed", "what survives power loss (strict: all that was answered)",
+     [](Config& c, const std::string& v) -> Status {
+       if (v == "strict") c.durability = Durability::kStrict;
+       else if (v == "relaxed") c.durability = Durability::kRelaxed;
+       else return Error::invalid(fmt::format("durability: '{}' is neither strict nor relaxed", v));
+       return Ok{};
+     }},
+    {"allow-open-dev", "", "let profile dev listen beyond loopback: anybody who reaches it may use it",
+     [](Config& c, const std::string& v) { return apply_switch(c.allow_open_dev, v, "allow-open-dev"); }},
+    {"region", "NAME", "region of calls that name none (us-east-1)",
+     [](Config& c, const std::string& v) -> Status {
+       const bool ok = !v.empty() && v.size() <= 32 && std::all_of(v.begin(), v.end(), [](char ch) {
+         return (ch >= 'a' && ch <= 'z') || (ch >= '0' && ch <= '9') || ch == '-';
+       });
+       if (!ok) return Error::invalid(fmt::format("region: '{}' is not a region name", v));
+       c.region = v;
+       return Ok{};
+     }},
+    {"account", "ID", "account of calls that name none (000000000000)",
+     [](Config& c, const std::string& v) -> Status {
+       if (v.size() != 12 || !all_digits(v)) return Error::invalid(fmt::format("account: '{}' is not 12 digits", v));
+       c.account = v;
+       return Ok{};
+     }},
+    {"external-url", "URL", "what links in notifications begin with (the API's address)",
+     [](Config& c, const std::string& v) -> Status {
+       if (!v.starts_with("http://") && !v.starts_with("https://")) {
+         return Error::invalid(fmt::format("external-url: '{}' does not begin with http:// or https://", v));
+       }
+       c.external_url = v;
+       while (c.external_url.ends_with('/')) c.external_url.pop_back();
+       return Ok{};
+     }},
+    {"allowed-hosts", "NAMES", "further host names browsers may use, separated by commas",
+     [](Config& c, const std::string& v) -> Status { c.allowed_hosts = split_list(v); return Ok{}; }},
+    {"allowed-origins", "ORIGINS", "web origins that may call the API, separated by commas",
+     [](Config& c, const std::string& v) -> Status { c.allowed_origins = split_list(v); return Ok{}; }},
+    {"threads", "N", "threads that serve connections (0: one a core)",
+     [](Config& c, const std::string& v) { return apply_number(c.threads, v, "threads", 256); }},
+    {"connections-max", "N", "connections served at a time (16384)",
+     [](Config& c, const std::string& v) { return apply_number(c.connections_max, v, "connections-max", 1'000'000); }},
+    {"outbound-private", "true|false", "may deliveries go to loopback and private addresses (true)",
+     [](Config& c, const std::string& v) { return apply_switch(c.outbound_private, v, "outbound-private"); }},
+    {"smtp-url", "URL", "mail relay, smtp://host:25 or smtps://host:465 (none: mail waits in the outbox)",
+     [](Config& c, const std::string& v) -> Status {
+       if (!v.empty() && !v.starts_with("smtp://") && !v.starts_with("smtps://")) {
+         return Error::invalid(fmt::format("smtp-url: '{}' does not begin with smtp:// or smtps://", v));
+       }
+       c.smtp.url = v;
+       return Ok{};
+     }},
+    {"smtp-user", "NAME", "user at the mail relay",
+     [](Config& c, const std::string& v) -> Status { c.smtp.user = v; return Ok{}; }},
+    {"smtp-password", "WORD", "its password; better given as FOGWATCH_SMTP_PASSWORD",
+     [](Config& c, const std::string& v) -> Status { c.smtp.password = v; return Ok{}; }},
+    {"smtp-from", "ADDRESS", "sender of mail (no-reply@fogwatch.localhost)",
+     [](Config& c, const std::string& v) -> Status { c.smtp.from = v; return Ok{}; }},
+    {"smtp-require-tls", "true|false", "refuse a relay without STARTTLS (false)",
+     [](Config& c, const std::string& v) { return apply_switch(c.smtp.require_tls, v, "smtp-require-tls"); }},
+    {"log-level", "LEVEL", "debug, info, warn, error or off (info)",
+     [](Config& c, const std::string& v) -> Status {
+       if (!log::parse_level(v, c.log_level)) {
+         return Error::invalid(fmt::format("log-level: '{}' is not one of debug, info, warn, error, off", v));
+       }
+       return Ok{};
+     }},
+};
+
+const Option* find_option(std::string_view name) {
+  for (const Option& option : kOptions) {
+    if (name == option.name) return &option;
+  }
+  return nullptr;
+}
+
+std::string environment_name(std::string_view option) {
+  std::string name = "FOGWATCH_";
+  for (const char c : option) name += c == '-' ? '_' : static_cast<char>(c >= 'a' && c <= 'z' ? c - 32 : c);
+  return name;
+}
+
+// An Error about an option says where the value came from.
+Error blame(const Error& error, const std::string& source) {
+  return Error::invalid(fmt::format("{}: {}", source, error.message()));
+}
+
+Result<std::string> toml_text(const toml::node& node) {
+  if (const auto* text = node.as_string()) return text->get();
+  if (const auto* flag = node.as_boolean()) return std::string(flag->get() ? "true" : "false");
+  if (const auto* number = node.as_integer()) return std::to_string(number->get());
+  if (const auto* list = node.as_array()) {
+    std::string joined;
+    for (const toml::node& item : *list) {
+      const auto* text = item.as_string();
+      if (text == nullptr) return Error::invalid("a list may hold strings only");
+      joined += (joined.empty() ? "" : ",") + text->get();
+    }
+    return joined;
+  }
+  return Error::invalid("the value is neither text, number, switch nor list");
+}
+
+Status apply_file(Config& config, const std::string& path) {
+  const toml::parse_result parsed = toml::parse_file(path);
+  if (!parsed) {
+    return Error::invalid(fmt::format("{}:{}: {}", path, parsed.error().source().begin.line, parsed.error().description()));
+  }
+  for (const auto& [key, node] : parsed.table()) {
+    std::string name(key.str());
+    std::replace(name.begin(), name.end(), '_', '-');
+    const std::string source = fmt::format("{}: {}", path, key.str());
+    const Option* option = find_option(name);
+    if (option == nullptr) return Error::invalid(source + " is not an option");
+    auto text = toml_text(node);
+    if (!text.ok()) return blame(text.error(), source);
+    if (auto done = option->apply(config, *text); !done.ok()) return blame(done.error(), path);
+  }
+  return Ok{};
+}
+
+Status apply_environment(Config& config, const Environment& environment) {
+  for (const Option& option : kOptions) {
+    const std::string name = environment_name(option.name);
+    const auto found = environment.find(name);
+    if (found == environment.end()) continue;
+    if (auto done = option.apply(config, found->second); !done.ok()) return blame(done.error(), name);
+  }
+  return Ok{};
+}
+
+std::filesystem::path default_data_folder(const Environment& environment) {
+  const auto value = [&](const char* name) {
+    const auto found = environment.find(name);
+    return found == environment.end() ? std::string() : found->second;
+  };
+  if (const std::string data = value("XDG_DATA_HOME"); data.starts_with('/')) return data + "/fogwatch";
+  if (const std::string home = value("HOME"); home.starts_with('/')) return home + "/.local/share/fogwatch";
+  return {};
+}
+
+Status finish(Config& config, const Environment& environment) {
+  if (config.ephemeral) {
+    config.durability = Durability::kEphemeral;
+  } else if (config.data.empty()) {
+    config.data = default_data_folder(environment);
+    if (config.data.empty()) return Error::invalid("neither XDG_DATA_HOME nor HOME is set: choose a folder with --data");
+  }
+  const std::pair<const char*, std::optional<ListenAddress>> doors[] = {{"listen", config.listen},
+                                                                        {"xray-listen", config.xray_listen},
+                                                                        {"otlp-listen", config.otlp_listen},
+                                                                        {"emf-listen", config.emf_listen}};
+  for (const auto& [name, address] : doors) {
+    if (!address || address->is_loopback() || config.allow_open_dev) continue;
+    return Error::invalid(fmt::format(
+        "--{} {} is open to other machines, and profile dev checks nobody's credentials; "
+        "add --allow-open-dev if that network is trusted",
+        name, address->text()));
+  }
+  return Ok{};
+}
+
+// Later versions bring these; an explicit answer beats "unknown command".
+constexpr std::pair<const char*, const char*> kLater[] = {{"backup", "copy a data folder into one file"},
+                                                          {"restore", "make a data folder from a backup"},
+                                                          {"ingest-stdin", "send lines of standard input to a log stream"},
+                                                          {"apply", "create the resources of a template"}};
+
+}  // namespace
+
+bool ListenAddress::is_loopback() const { return host.starts_with("127.") || host == "::1"; }
+
+std::string ListenAddress::text() const {
+  return host.find(':') == std::string::npos ? fmt::format("{}:{}", host, port) : fmt::format("[{}]:{}", host, port);
+}
+
+Result<ListenAddress> parse_listen_address(const std::string& text) {
+  const auto bad = [&] { return Error::invalid(fmt::format("'{}' is not an address of the form 127.0.0.1:4566", text)); };
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string::npos) return bad();
+  std::string host = text.substr(0, colon);
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  else if (host.find(':') != std::string::npos) return bad();
+  if (host.empty() || host == "*") host = "0.0.0.0";
+  if (host == "localhost") host = "127.0.0.1";
+  unsigned char parsed[16];
+  if (::inet_pton(AF_INET, host.c_str(), parsed) != 1 && ::inet_pton(AF_INET6, host.c_str(), parsed) != 1) return bad();
+  std::size_t port = 0;
+  const std::string digits = text.substr(colon + 1);
+  if (digits.empty() || !apply_number(port, digits, "port", 65535).ok()) return bad();
+  return ListenAddress{std::move(host), static_cast<std::uint16_t>(port)};
+}
+
+Result<CommandLine> parse_command_line(const std::vector<std::string>& arguments, const Environment& environment) {
+  CLI::App app("Fogwatch: metrics, logs, traces and notifications, spoken the AWS way.", "fogwatch");
+  app.require_subcommand(0, 1);
+
+  CLI::App* serve = app.add_subcommand("serve", "run the server");
+  std::string file;
+  CLI::Option* file_option = serve->add_option("--config", file, "TOML file with the same options; FOGWATCH_CONFIG")->type_name("FILE");
+  std::map<std::string, std::string> given;
+  for (const Option& option : kOptions) {
+    const std::string flag = std::string("--") + option.name;
+    const std::string name = option.name;
+    if (*option.value == '\0') {
+      serve->add_flag_function(flag, [&given, name](std::int64_t) { given[name] = "true"; }, option.help);
+    } else {
+      serve->add_option_function<std::string>(flag, [&given, name](const std::string& v) { given[name] = v; }, option.help)
+          ->type_name(option.value);
+    }
+  }
+  serve->get_option("--data")->excludes(serve->get_option("--ephemeral"));
+
+  CLI::App* check = app.add_subcommand("check", "verify a data folder, changing nothing");
+  std::string folder;
+  check->add_option("folder", folder, "the data folder")->required()->type_name("DIR");
+  CLI::App* version = app.add_subcommand("version", "print the version");
+  std::vector<CLI::App*> later;
+  for (const auto& [name, help] : kLater) {
+    CLI::App* command = app.add_subcommand(name, fmt::format("{} (not in this version)", help));
+    command->allow_extras();
+    later.push_back(command);
+  }
+
+  CommandLine line;
+  try {
+    std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
+    app.parse(reversed);
+  } catch (const CLI::CallForHelp&) {
+    line.command = Command::kHelp;
+    line.text = (serve->parsed() ? serve : check->parsed() ? check : &app)->help();
+    return line;
+  } catch (const CLI::ParseError& e) {
+    return Error::invalid(fmt::format("{}\nRun 'fogwatch --help' for the options.", e.what()));
+  }
+  if (version->parsed()) {
+    line.command = Command::kVersion;
+    return line;
+  }
+  if (check->parsed()) {
+    line.command = Command::kCheck;
+    line.folder = folder;
+    return line;
+  }
+  for (CLI::App* command : later) {
+    if (!command->parsed()) continue;
+    line.command = Command::kUnavailable;
+    line.text = fmt::format("fogwatch {} is not available in version {}.", command->get_name(), FOG_VERSION);
+    return line;
+  }
+  if (!serve->parsed()) {
+    line.command = Command::kHelp;
+    line.text = app.help();
+    return line;
+  }
+
+  line.command = Command::kServe;
+  if (file_option->count() == 0) {
+    const auto found = environment.find("FOGWATCH_CONFIG");
+    if (found != environment.end()) file = found->second;
+  }
+  if (!file.empty()) TRYV(apply_file(line.config, file));
+  TRYV(apply_environment(line.config, environment));
+  for (const auto& [name, value] : given) {
+    if (auto done = find_option(name)->apply(line.config, value); !done.ok()) return blame(done.error(), "--" + name);
+  }
+  // A folder named by hand outweighs "ephemeral" of the file, and the other way round.
+  if (given.contains("data") && line.config.ephemeral && !given.contains("ephemeral")) line.config.ephemeral = false;
+  TRYV(finish(line.config, environment));
+  return line;
+}
+
+}  // namespace fog

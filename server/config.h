@@ -1,0 +1,73 @@
+// Config: what the command line, the environment and a TOML file say, in that order of precedence.
+//
+// Every option is spelled three ways: `--xray-listen`, `FOGWATCH_XRAY_LISTEN`, and `xray-listen` or
+// `xray_listen` in TOML. One table in config.cc lists them all; a name it does not know is an error.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "storage/base/log.h"
+#include "storage/base/result.h"
+#include "storage/wal/wal.h"
+
+namespace fog {
+
+struct ListenAddress {
+  std::string host;  // an IP address
+  std::uint16_t port = 0;
+  bool is_loopback() const;
+  std::string text() const;  // "127.0.0.1:4566", "[::1]:4566"
+};
+
+struct SmtpRelay {
+  std::string url;  // smtp://host:25, smtps://host:465; empty: no relay, mail goes to the outbox
+  std::string user;
+  std::string password;
+  std::string from = "no-reply@fogwatch.localhost";
+  bool require_tls = false;  // STARTTLS or nothing
+};
+
+struct Config {
+  ListenAddress listen{"127.0.0.1", 4566};
+  std::optional<ListenAddress> xray_listen = ListenAddress{"127.0.0.1", 2000};
+  std::optional<ListenAddress> otlp_listen = ListenAddress{"127.0.0.1", 4318};
+  std::optional<ListenAddress> emf_listen = ListenAddress{"127.0.0.1", 25888};
+  std::filesystem::path data;  // unused when ephemeral
+  bool ephemeral = false;
+  Durability durability = Durability::kStrict;
+  bool allow_open_dev = false;
+  std::string region = "us-east-1";
+  std::string account = "000000000000";
+  std::string external_url;  // what links in notifications begin with; empty: the API's address
+  std::vector<std::string> allowed_hosts;    // further names browsers may use for this server
+  std::vector<std::string> allowed_origins;  // pages of other origins that may call it
+  std::size_t threads = 0;       // 0: one a core
+  std::size_t connections_max = 16 * 1024;
+  bool outbound_private = true;  // may deliveries go to loopback and private addresses
+  SmtpRelay smtp;
+  log::Level log_level = log::Level::kInfo;
+};
+
+using Environment = std::map<std::string, std::string>;
+
+enum class Command { kServe, kCheck, kVersion, kHelp, kUnavailable };
+
+struct CommandLine {
+  Command command = Command::kServe;
+  Config config;               // for serve
+  std::filesystem::path folder;  // for check
+  std::string text;            // for help and unavailable: what to print
+};
+
+// `arguments` without the program's name. The error is a sentence for the user.
+Result<CommandLine> parse_command_line(const std::vector<std::string>& arguments, const Environment& environment);
+
+// "127.0.0.1:4566", "[::1]:0", ":4566" (all interfaces), "localhost:4566".
+Result<ListenAddress> parse_listen_address(const std::string& text);
+
+}  // namespace fog

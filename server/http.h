@@ -1,0 +1,125 @@
+// HttpServer: sockets, requests and answers; the only door through which TCP clients speak HTTP.
+//
+// One io_context a thread runs connections as coroutines; nothing of Asio shows outside http.cc.
+// A Handler is called on the io thread that owns the connection. It fills
+// `turn.response` and returns, or asks to be held back (`hold`) until something elsewhere has
+// happened, or opens a stream whose bytes leave as they come.
+//
+// Reading: a 16 KiB buffer a connection holds heads and small bodies; a body that does not fit is
+// received straight into its final place. Every phase has a time-out. One write an answer.
+//
+// Threads: start, stop and stats from any one thread; Handler's methods on io threads.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/http_head.h"
+#include "storage/base/clock.h"
+#include "storage/base/result.h"
+
+namespace fog::http {
+
+struct Options {
+  std::size_t threads = 1;
+  std::size_t connections_max = 16 * 1024;
+  std::size_t body_bytes_max = 10u << 20;
+  // Clients keep pools of idle connections; closing one while they write costs them a retry.
+  Millis idle_timeout{120'000};
+  Millis head_timeout{10'000};
+  // A body may pause this long at its start, and must then arrive faster than the rate.
+  Millis body_grace{10'000};
+  std::size_t body_bytes_per_second_min = 8 * 1024;
+  // An answer must be taken within this time, and a streamed piece of one too.
+  Millis write_timeout{30'000};
+};
+
+// Continues a turn that was held back. Call exactly once, from any thread.
+class Resume {
+ public:
+  explicit Resume(void* connection) : connection_(connection) {}
+  void operator()() const;
+
+ private:
+  void* connection_;
+};
+
+class Connection;
+
+// What a handler keeps on a connection from call to call.
+struct HandlerState {
+  virtual ~HandlerState() = default;
+};
+
+// One request and its answer. The request's views are valid until the answer has been written; a
+// handler that moves the request away hands it back, so that its memory is used again.
+class Turn {
+ public:
+  Request request;
+  Response response;
+  int door = 0;                 // which listener it came through, as given to listen()
+  bool body_too_large = false;  // past body_bytes_max: not read; answer 413
+  bool close = false;           // set: end the connection after this answer
+  // Steady time at which the first byte of a body of 256 KiB or more was there; else 0.
+  std::int64_t body_began_ns = 0;
+  std::unique_ptr<HandlerState> state;  // stays with the connection from request to request
+
+  // Holds the answer back: after the handler returns, `start` is called with the Resume; once that
+  // is called, `then` runs on the io thread and may hold again.
+  void hold(std::function<void(Resume)> start, std::function<void()> then) {
+    start_ = std::move(start);
+    then_ = std::move(then);
+  }
+  // For an answer with is_stream: what is written here follows its head, each piece a chunk.
+  std::shared_ptr<ByteSink> open_stream();
+
+ private:
+  friend class Connection;
+  std::function<void(Resume)> start_;
+  std::function<void()> then_;
+  Connection* connection_ = nullptr;
+};
+
+class Handler {
+ public:
+  virtual ~Handler() = default;
+  virtual void handle(Turn& turn) = 0;
+  // A request that could not be read: shape its answer. The connection closes afterwards.
+  virtual void refuse(const Fault& fault, std::string_view peer, Response& response) = 0;
+};
+
+struct Stats {
+  std::uint64_t connections_open = 0;
+  std::uint64_t connections_accepted = 0;
+  std::uint64_t connections_refused = 0;  // over connections_max
+  std::uint64_t requests = 0;
+  std::uint64_t faults = 0;    // refused before any handler
+  std::uint64_t timeouts = 0;  // cut while sending a request or taking an answer
+  std::uint64_t bytes_in = 0;
+  std::uint64_t bytes_out = 0;
+};
+
+class HttpServer {
+ public:
+  HttpServer(Options options, Handler& handler);
+  ~HttpServer();  // stop() must have been called if start() was
+
+  // Binds before start(). Port 0 picks one; gives the port. Error kind busy: the port is taken.
+  Result<std::uint16_t> listen(const std::string& address, std::uint16_t port, int door);
+  void start();
+  // Accepts no more, lets requests under way finish, closes idle connections and streams. False
+  // when some were still busy after `grace`: then do not destroy the server, leave the process.
+  [[nodiscard]] bool stop(Millis grace);
+  Stats stats() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace fog::http
