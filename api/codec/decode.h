@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,12 +16,60 @@ namespace fog {
 
 // Deeper nesting than any model has; protects the stack.
 inline constexpr int kDepthMax = 64;
+// Memory that list and map elements of one request may take: a few bytes on the wire can be a
+// structure of hundreds.
+inline constexpr std::size_t kElementBytesMax = 256u << 20;
+inline constexpr std::size_t kViolationsMax = 100;
 
 struct Decoding {
-  // Where breaches of the model go; null: nothing is checked and unknown enum values are errors.
+  // Where breaches of the model go; null: nothing is checked, and an unknown enum value is an error.
   std::vector<Violation>* violations = nullptr;
+  std::size_t element_bytes_left = kElementBytesMax;
 };
 
 Error serialization_error(std::string message);
+
+// The way from the input's root to a value, as a chain on the stack.
+struct Path {
+  const Path* up = nullptr;
+  std::string_view name;  // of a member, or a map key
+  std::size_t index = 0;  // of a list entry, from 1
+  bool is_map_key = false;
+};
+
+// Which members of a structure a request named, by position.
+class Seen {
+ public:
+  void set(std::size_t member) { bits_ |= std::uint64_t{1} << (member & 63); }
+  bool has(std::size_t member) const { return (bits_ >> (member & 63) & 1) != 0; }
+  int count() const { return __builtin_popcountll(bits_); }
+
+ private:
+  std::uint64_t bits_ = 0;  // no structure has more than 64 members; the generator makes sure
+};
+
+// The member of that name, trying `hint` first; moves `hint` behind it. Null: unknown.
+const Member* find_member(const Shape& shape, std::string_view name, std::size_t& hint);
+
+// False when the elements of this request take too much memory.
+bool charge_element(const Shape& element, Decoding& decoding);
+
+// Stores the enumerator of `text`; an unknown one is a violation. False: an error without violations.
+bool set_enum(const Shape& shape, std::string_view text, void* at, const Path* path, Decoding& decoding);
+
+// Checks lengths, range, pattern of one value that was just read. Elements of lists and maps are
+// checked with their container.
+void check_value(const Shape& shape, const void* value, const Path* path, Decoding& decoding);
+
+// Reports the required members that `seen` lacks.
+void check_required(const Shape& shape, const Seen& seen, const Path* path, Decoding& decoding);
+
+// True when `decoding` asks for checks and this shape has any.
+inline bool wants_check(const Shape& shape, const Decoding& decoding) {
+  if (decoding.violations == nullptr) return false;
+  if (shape.is_constrained()) return true;
+  return (shape.element != nullptr && shape.element->is_constrained()) ||
+         (shape.key != nullptr && shape.key->is_constrained());
+}
 
 }  // namespace fog

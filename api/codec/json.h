@@ -2,6 +2,9 @@
 //
 //   std::string bytes = encode_json(group);            // any generated struct
 //   TRY(auto group, decode_json<LogGroup>(bytes));     // lenient: no constraint is checked
+//
+// Structure comes from simdjson on demand (its SIMD index, UTF-8 check and numbers); strings are
+// unescaped here, because on-demand's own routine is scalar in a binary built for any x86-64.
 #pragma once
 
 #include <string>
@@ -15,6 +18,9 @@ namespace fog {
 
 // Appends the value as JSON: absent members left out, timestamps as epoch seconds, blobs as base64.
 void encode_json(const Shape& shape, const void* value, std::string& out);
+
+// Appends `text` quoted and escaped. Ill-formed UTF-8 becomes U+FFFD.
+void append_json_string(std::string_view text, std::string& out);
 
 // Reads `body` into *out, which must be fresh. An empty body is {}. The body may be moved in memory
 // to gain padding. Errors: SerializationException for what is not JSON of this shape.

@@ -21,7 +21,9 @@ enum class Constraint {
   kValueMin,
   kValueMax,
   kPattern,
-  kUnion,  // exactly one member must be set
+  kElement,   // an element of a list of scalars breaks a rule of its shape
+  kMapKey,
+  kMapValue,
 };
 
 struct Violation {
@@ -35,7 +37,6 @@ struct Violation {
   std::vector<Step> path;
   const Shape* shape = nullptr;  // of the value
   std::string value;             // as Java prints it; meaningless for kNotNull
-  bool is_element = false;       // the value is an element of a list or map of scalars
 
   std::string coral_path() const;  // metricData.1.member.unit
   std::string query_path() const;  // MetricData.member.1.Unit
