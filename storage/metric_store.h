@@ -14,7 +14,8 @@
 // is served slot by slot from the tiers whose width divides its period; what no tier can serve any
 // longer is absent. A datum of 60 s resolution is invisible to periods below 60 s.
 //
-// Threads: any. Errors: kBusy (disk refuses), kCorrupt (a damaged chunk is named), kInvalid.
+// Threads: any. Errors: kBusy (disk refuses), kInvalid. Damaged chunks are passed over, counted and
+// named in the log of the server.
 #pragma once
 
 #include <cstdint>
@@ -195,7 +196,7 @@ class MetricStore {
                       const Visit& visit) const = 0;
   virtual bool has_account(std::string_view account) const = 0;
 
-  // Slots of many series; position is the index in `ids`. Unknown ids are passed over. May be
+  // Slots of many series; position is the index in `ids` (each once). Unknown ids are passed over. May be
   // called from several threads with parts of a list.
   virtual Status scan(std::span<const SeriesId> ids, const ReadMetrics& spec,
                       const ScanVisit& visit) const = 0;

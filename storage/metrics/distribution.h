@@ -5,7 +5,7 @@
 // that guarantee. A distribution is unavailable once something went in that has none: a statistic
 // set that does not say what its values were, or a negative value (the sketch and the extended
 // statistics are defined for non-negative values only).
-// Threads: none of its own; sort order is brought about by const methods nowhere.
+// Threads: const methods from any number of threads.
 #pragma once
 
 #include <cstddef>
@@ -40,9 +40,10 @@ class Distribution {
   // Values ascending, each once, weights summed; empty when unavailable.
   std::vector<Weighted> weighted() const;
 
-  // Bytes for chunks; decode marks the reader as failed on nonsense.
-  void encode(ByteWriter& out) const;
-  static Distribution decode(ByteReader& in);
+  // For chunks: exact values go to (come from) a column shared by many distributions, the rest to
+  // bytes. decode marks the reader as failed on nonsense and takes its values from the front.
+  void encode(ByteWriter& out, std::vector<double>& values) const;
+  static Distribution decode(ByteReader& in, std::span<const double>& values);
   std::size_t memory_bytes() const;
 
  private:

@@ -1,0 +1,18 @@
+// Chunk: the compressed form of a SlotBlock. Format at the top of chunk.cc. Pure functions.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "storage/base/result.h"
+#include "storage/metrics/slots.h"
+
+namespace fog::metrics {
+
+std::string encode_chunk(const SlotBlock& block);
+
+// Replaces `into`. Without distributions those of wide slots come back empty (and are skipped
+// quickly). Error: corrupt.
+Status decode_chunk(std::string_view bytes, bool with_distributions, SlotBlock& into);
+
+}  // namespace fog::metrics
