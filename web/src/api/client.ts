@@ -1,0 +1,143 @@
+// Calls to the server: the same public AWS APIs that every client uses, same origin.
+//
+//   const out = await logs<DescribeLogGroups>("DescribeLogGroups", { limit: 50 });
+//
+// CloudWatch speaks awsJson 1.0, Logs awsJson 1.1, X-Ray restJson, SNS the query protocol (XML).
+// The account and region travel in a credential scope, as with every client; nothing is signed.
+import { account, region } from "../app/settings";
+
+export class ApiError extends Error {
+  constructor(
+    readonly code: string,
+    message: string,
+    readonly requestId: string,
+    readonly status: number,
+    readonly body: unknown = undefined,
+  ) {
+    super(message);
+  }
+}
+
+function scope(service: string): string {
+  const day = new Date().toISOString().slice(0, 10).replaceAll("-", "");
+  return `AWS4-HMAC-SHA256 Credential=${account.value}/${day}/${region.value}/${service}/aws4_request, SignedHeaders=host, Signature=${"0".repeat(64)}`;
+}
+
+async function send(path: string, headers: Record<string, string>, body: string, signal?: AbortSignal): Promise<Response> {
+  try {
+    return await fetch(path, { method: "POST", headers: { ...headers, "X-Fogwatch-Console": "1" }, body, signal: signal ?? null });
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    throw new ApiError("ConnectionFailed", "The server does not answer.", "", 0);
+  }
+}
+
+const requestId = (response: Response) => response.headers.get("x-amzn-requestid") ?? "";
+const shortName = (type: string) => type.replace(/:.*$/, "").replace(/^.*#/, "");
+
+async function json<T>(path: string, service: string, headers: Record<string, string>, input: unknown, signal?: AbortSignal): Promise<T> {
+  const response = await send(path, { Authorization: scope(service), ...headers }, JSON.stringify(input), signal);
+  const text = await response.text();
+  let out: Record<string, unknown> = {};
+  try {
+    out = text ? (JSON.parse(text) as Record<string, unknown>) : {};
+  } catch {
+    throw new ApiError("BadAnswer", text.slice(0, 200), requestId(response), response.status);
+  }
+  if (response.ok) return out as T;
+  const type = String(out["__type"] ?? response.headers.get("x-amzn-errortype") ?? response.status);
+  throw new ApiError(shortName(type), String(out["message"] ?? out["Message"] ?? ""), requestId(response), response.status, out);
+}
+
+type Input = Record<string, unknown>;
+
+export function logs<T>(operation: string, input: Input = {}, signal?: AbortSignal): Promise<T> {
+  return json("/", "logs", { "Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": "Logs_20140328." + operation }, input, signal);
+}
+export function cloudwatch<T>(operation: string, input: Input = {}, signal?: AbortSignal): Promise<T> {
+  return json("/", "monitoring", { "Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": "GraniteServiceVersion20100801." + operation }, input, signal);
+}
+export function xray<T>(path: string, input: Input = {}, signal?: AbortSignal): Promise<T> {
+  return json("/" + path, "xray", { "Content-Type": "application/json" }, input, signal);
+}
+
+// --- SNS: form in, XML out ---------------------------------------------------------------------
+
+function flatten(prefix: string, value: unknown, out: URLSearchParams): void {
+  if (value === undefined || value === null) return;
+  if (Array.isArray(value)) value.forEach((item, i) => flatten(`${prefix}.member.${i + 1}`, item, out));
+  else if (value instanceof Map) {
+    // A map; MessageAttributes spell key and value in capitals.
+    const attributes = prefix === "MessageAttributes" || prefix.endsWith(".MessageAttributes");
+    let i = 0;
+    for (const [key, item] of value) {
+      i++;
+      out.set(`${prefix}.entry.${i}.${attributes ? "Name" : "key"}`, String(key));
+      flatten(`${prefix}.entry.${i}.${attributes ? "Value" : "value"}`, item, out);
+    }
+  } else if (typeof value === "object") {
+    for (const [key, item] of Object.entries(value)) flatten(prefix ? `${prefix}.${key}` : key, item, out);
+  } else out.set(prefix, String(value));
+}
+
+// <member> children make a list, <entry> children a map, others an object; leaves are text.
+export function fromXml(element: Element): unknown {
+  const children = [...element.children];
+  if (children.length === 0) return element.textContent ?? "";
+  if (children.every((c) => c.tagName === "member")) return children.map(fromXml);
+  if (children.every((c) => c.tagName === "entry"))
+    return Object.fromEntries(children.map((c) => [c.children[0]?.textContent ?? "", c.children[1] ? fromXml(c.children[1]) : ""]));
+  return Object.fromEntries(children.map((c) => [c.tagName, fromXml(c)]));
+}
+
+export async function sns<T>(operation: string, input: Input = {}, signal?: AbortSignal): Promise<T> {
+  const form = new URLSearchParams({ Action: operation, Version: "2010-03-31" });
+  flatten("", input, form);
+  const response = await send(
+    "/",
+    { Authorization: scope("sns"), "Content-Type": "application/x-www-form-urlencoded" },
+    form.toString(),
+    signal,
+  );
+  const root = new DOMParser().parseFromString(await response.text(), "text/xml").documentElement;
+  const child = (name: string) => root.getElementsByTagName(name)[0];
+  if (!response.ok)
+    throw new ApiError(child("Code")?.textContent ?? String(response.status), child("Message")?.textContent ?? "", requestId(response), response.status);
+  const result = child(operation + "Result");
+  const value = result ? fromXml(result) : {};
+  return (typeof value === "string" ? {} : value) as T;
+}
+
+// --- the control plane --------------------------------------------------------------------------
+
+export async function control<T>(method: string, path: string, body?: unknown): Promise<T> {
+  let response: Response;
+  try {
+    response = await fetch("/_fogwatch/" + path, {
+      method,
+      headers: { "Content-Type": "application/json", "X-Fogwatch-Console": "1" },
+      body: body === undefined ? null : JSON.stringify(body),
+    });
+  } catch {
+    throw new ApiError("ConnectionFailed", "The server does not answer.", "", 0);
+  }
+  const text = await response.text();
+  const out = (text ? JSON.parse(text) : {}) as { error?: { code: string; message: string } };
+  if (response.ok) return out as T;
+  throw new ApiError(out.error?.code ?? String(response.status), out.error?.message ?? "", requestId(response), response.status);
+}
+
+// Walks a paged operation until `max` items are there or the pages end.
+export async function pages<T>(
+  read: (token: string | undefined) => Promise<{ items: T[]; next?: string | undefined }>,
+  max = 5000,
+): Promise<T[]> {
+  const all: T[] = [];
+  let token: string | undefined;
+  do {
+    const page = await read(token);
+    all.push(...page.items);
+    token = page.next || undefined;
+  } while (token && all.length < max);
+  return all;
+}
