@@ -58,7 +58,14 @@ struct Operation {
   Status (*invoke)(Call& call, const void* input, void* output) = nullptr;
   Status (*stream)(Call& call, const void* input, Sink& sink) = nullptr;
   InvalidHook on_invalid = nullptr;  // instead of the service's
+  bool is_heavy = false;  // may take longer than a few milliseconds: runs on the worker pool
 };
+
+// Marks an operation in its table: heavy(bind<start_query>()).
+constexpr Operation heavy(Operation operation) {
+  operation.is_heavy = true;
+  return operation;
+}
 
 namespace internal {
 

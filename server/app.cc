@@ -1,0 +1,341 @@
+#include "server/app.h"
+
+#include <sched.h>
+#include <sys/resource.h>
+
+#include "api/common/protocol.h"
+#include "api/common/registry.h"
+#include "api/common/services.h"
+#include "api/control/clock_keeper.h"
+#include "api/control/control.h"
+#include "api/control/outbox_store.h"
+#include "api/control/request_log.h"
+#include "api/neighbours/sts.h"
+#include "server/data_folder.h"
+#include "server/fast_random.h"
+#include "server/http.h"
+#include "server/outbound.h"
+#include "server/pipeline.h"
+#include "server/workers.h"
+#include "storage/base/log.h"
+#include "storage/base/random.h"
+#include "storage/base/worker_pool.h"
+#include "storage/metric_store.h"
+#include "storage/resource_store.h"
+#include "storage/trace_store.h"
+#include "storage/wal/wal.h"
+
+namespace fog {
+namespace {
+
+// The background thread ticks every second; this long without a round is an illness.
+constexpr Millis kWorkersStuck{60'000};
+
+std::size_t cores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (::sched_getaffinity(0, sizeof(set), &set) != 0) return 1;
+  return std::max<std::size_t>(1, static_cast<std::size_t>(CPU_COUNT(&set)));
+}
+
+// A connection is a descriptor, and the usual soft limit of 1024 is soon used up.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+class MetricUpkeep final : public Worker {
+ public:
+  explicit MetricUpkeep(MetricStore& store) : store_(store) {}
+  std::string_view name() const override { return "metric-store"; }
+  std::optional<Timestamp> next_due(Timestamp now) override { return store_.next_due(now); }
+  void tick(Timestamp now) override { store_.tick(now); }
+
+ private:
+  MetricStore& store_;
+};
+
+class ForgetMetrics final : public Resettable {
+ public:
+  explicit ForgetMetrics(MetricStore& store) : store_(store) {}
+  Status reset(std::string_view account, std::string_view region) override { return store_.reset(account, region); }
+
+ private:
+  MetricStore& store_;
+};
+
+class ForgetTraces final : public Resettable {
+ public:
+  explicit ForgetTraces(TraceStore& store) : store_(store) {}
+  Status reset(std::string_view account, std::string_view region) override { return store_.erase(account, region); }
+
+ private:
+  TraceStore& store_;
+};
+
+class ForgetResources final : public Resettable {
+ public:
+  explicit ForgetResources(ResourceStore& store) : store_(store) {}
+  Status reset(std::string_view account, std::string_view region) override { return store_.erase_scope(account, region); }
+
+ private:
+  ResourceStore& store_;
+};
+
+std::string_view name_of(Durability durability) {
+  switch (durability) {
+    case Durability::kStrict: return "strict";
+    case Durability::kRelaxed: return "relaxed";
+    case Durability::kEphemeral: return "ephemeral";
+  }
+  return "";
+}
+
+}  // namespace
+
+// In order of construction; destroyed from the end.
+struct App::Impl {
+  explicit Impl(Config c) : config(std::move(c)) {}
+
+  Config config;
+  VirtualClock clock;
+  SystemRandom random;
+  FastRandom request_ids;
+
+  // What is kept.
+  std::optional<DataFolder> folder;
+  std::unique_ptr<ResourceStore> resources;
+  std::unique_ptr<Wal> wal;
+  std::unique_ptr<MetricStore> metrics;
+  std::unique_ptr<TraceStore> traces;
+
+  // Threads.
+  std::unique_ptr<WorkerPool> pool;
+  std::unique_ptr<CurlOutbound> outbound;
+
+  // Services.
+  Registry registry;
+  Services services;
+  std::unique_ptr<ClockKeeper> clock_keeper;
+  std::unique_ptr<OutboxStore> outbox;
+  std::unique_ptr<MetricUpkeep> metric_upkeep;
+  std::vector<std::unique_ptr<Resettable>> forgetters;
+
+  // The way in.
+  RequestLog requests;
+  std::unique_ptr<Api> api;
+  std::unique_ptr<Sts> sts;
+  std::unique_ptr<ControlPlane> control;
+  std::unique_ptr<Pipeline> pipeline;
+  std::unique_ptr<Workers> workers;
+  std::unique_ptr<http::HttpServer> http;
+  std::uint16_t port = 0;
+  std::vector<std::string> addresses;  // "api http://127.0.0.1:4566"
+  std::vector<std::string> lines;
+
+  std::filesystem::path below(const char* name) const { return config.ephemeral ? std::filesystem::path() : config.data / name; }
+
+  Status open_stores();
+  Status recover();
+  void start_services();
+  void build_way_in();
+  Status open_doors();
+  std::vector<HealthCheck> health_checks();
+  void write_metrics(PrometheusText& out);
+};
+
+Result<std::unique_ptr<App>> App::start(const Config& config) {
+  raise_descriptor_limit();
+  auto impl = std::make_unique<Impl>(config);
+  TRYV(impl->open_stores());
+  TRYV(impl->recover());
+  impl->start_services();
+  impl->build_way_in();
+  TRYV(impl->open_doors());
+  return std::unique_ptr<App>(new App(std::move(impl)));
+}
+
+Status App::Impl::open_stores() {
+  if (!config.ephemeral) {
+    TRY(auto opened, DataFolder::open(config.data));
+    folder.emplace(std::move(opened));
+  }
+  clock_keeper = std::make_unique<ClockKeeper>(clock, below("clock.json"));
+  TRYV(clock_keeper->restore());
+  TRY(resources, ResourceStore::open(below("resources.db")));
+  TRY(wal, Wal::open({.folder = below("wal"), .durability = config.durability}));
+  TRY(metrics, MetricStore::open({.folder = below("metrics")}, *wal, clock));
+  TRY(traces, TraceStore::open({.folder = below("traces"), .strict = config.durability == Durability::kStrict}, *wal, clock));
+  return Ok{};
+}
+
+Status App::Impl::recover() {
+  Status failed = Ok{};
+  TRYV(wal->replay([&](const Wal::Record& record) {
+    switch (record.store) {
+      case StoreId::kLogs: break;
+      case StoreId::kMetrics: metrics->replay(record); break;
+      case StoreId::kTraces: traces->apply_record(record); break;
+      case StoreId::kDeliveries: break;
+    }
+  }));
+  return failed;
+}
+
+void App::Impl::start_services() {
+  const std::size_t threads = cores();
+  pool = std::make_unique<WorkerPool>(threads);
+  outbound = std::make_unique<CurlOutbound>(
+      CurlOutbound::Options{.rules = {.allow_private = config.outbound_private}, .smtp = config.smtp});
+  workers = std::make_unique<Workers>(clock);
+  outbox = std::make_unique<OutboxStore>(*resources);
+
+  services.add<Clock>(clock);
+  services.add<Random>(random);
+  services.add<Wal>(*wal);
+  services.add<ResourceStore>(*resources);
+  services.add<MetricStore>(*metrics);
+  services.add<TraceStore>(*traces);
+  services.add<WorkerPool>(*pool);
+  services.add<Outbound>(*outbound);
+  services.add<Outbox>(*outbox);
+
+  metric_upkeep = std::make_unique<MetricUpkeep>(*metrics);
+  workers->add(*metric_upkeep);
+  workers->add(*traces);
+
+  forgetters.push_back(std::make_unique<ForgetMetrics>(*metrics));
+  forgetters.push_back(std::make_unique<ForgetTraces>(*traces));
+  forgetters.push_back(std::make_unique<ForgetResources>(*resources));
+}
+
+void App::Impl::build_way_in() {
+  api = std::make_unique<Api>(registry, services, clock, request_ids,
+                              Api::Options{.account = config.account, .region = config.region, .external_url = config.external_url});
+  sts = std::make_unique<Sts>(config.account, config.region);
+  ControlPlane::Parts parts{.clock = *clock_keeper,
+                            .registry = registry,
+                            .outbox = *outbox,
+                            .requests = requests,
+                            .advance = [this](Millis by) { return workers->advance(by); },
+                            .checks = health_checks(),
+                            .metrics = {[this](PrometheusText& out) { write_metrics(out); }},
+                            .neighbours = {"sts"},
+                            .addresses = [this] { return addresses; },
+                            .default_account = config.account,
+                            .default_region = config.region,
+                            .started = clock.real_now()};
+  for (const auto& forgetter : forgetters) parts.resettables.push_back(forgetter.get());
+  control = std::make_unique<ControlPlane>(std::move(parts));
+  pipeline = std::make_unique<Pipeline>(Pipeline::Parts{
+      .api = *api,
+      .control = *control,
+      .sts = *sts,
+      .wal = *wal,
+      .pool = *pool,
+      .requests = requests,
+      .request_ids = request_ids,
+      .guard = {.allowed_hosts = config.allowed_hosts, .allowed_origins = config.allowed_origins}});
+  http = std::make_unique<http::HttpServer>(
+      http::Options{.threads = config.threads == 0 ? cores() : config.threads, .connections_max = config.connections_max}, *pipeline);
+}
+
+Status App::Impl::open_doors() {
+  auto bound = http->listen(config.listen.host, config.listen.port, 0);
+  if (!bound.ok()) {
+    return Error(bound.error().kind(), bound.error().message() + "; choose another with --listen ADDRESS:PORT (port 0 takes any free one)");
+  }
+  port = *bound;
+  addresses.push_back("api http://" + ListenAddress{config.listen.host, port}.text());
+  outbound->set_own_ports({port});
+
+  for (const std::string& address : addresses) lines.push_back("listening " + address);
+  lines.push_back(fmt::format("profile dev, durability {}", name_of(config.durability)));
+  lines.push_back("Ready.");
+  workers->start();
+  http->start();
+  return Ok{};
+}
+
+std::vector<HealthCheck> App::Impl::health_checks() {
+  std::vector<HealthCheck> checks;
+  checks.push_back({"log", [this] { return std::string(wal->healthy() ? "" : "the write-ahead log cannot be written"); }});
+  checks.push_back({"workers", [this] {
+                      const Millis since = workers->since_last_round();
+                      return since > kWorkersStuck ? fmt::format("no round for {} s", since.count() / 1000) : std::string();
+                    }});
+  return checks;
+}
+
+void App::Impl::write_metrics(PrometheusText& out) {
+  const auto number = [](auto n) { return static_cast<double>(n); };
+  const http::Stats h = http->stats();
+  out.gauge("fogwatch_connections", "Connections open.").value(number(h.connections_open));
+  out.counter("fogwatch_connections_accepted_total", "Connections accepted.").value(number(h.connections_accepted));
+  out.counter("fogwatch_connections_refused_total", "Connections over the limit.").value(number(h.connections_refused));
+  out.counter("fogwatch_http_faults_total", "Requests refused for their framing.").value(number(h.faults));
+  out.counter("fogwatch_http_timeouts_total", "Connections cut for slowness.").value(number(h.timeouts));
+  out.counter("fogwatch_http_bytes_total", "Bytes through the door.")
+      .value(number(h.bytes_in), {{"direction", "in"}})
+      .value(number(h.bytes_out), {{"direction", "out"}});
+  const auto body = pipeline->body_stats();
+  out.counter("fogwatch_large_bodies_total", "Bodies of 256 KiB or more.").value(number(body.bodies));
+  out.counter("fogwatch_large_body_bytes_total", "Their bytes.").value(number(body.bytes));
+  out.counter("fogwatch_large_body_seconds_total", "Time from their first byte to decoding.").value(number(body.nanoseconds) / 1e9);
+  const Wal::Stats w = wal->stats();
+  out.counter("fogwatch_wal_records_total", "Records appended.").value(number(w.records_appended));
+  out.counter("fogwatch_wal_bytes_total", "Bytes appended.").value(number(w.bytes_appended));
+  out.counter("fogwatch_wal_syncs_total", "Times the disk was waited for.").value(number(w.syncs));
+  out.gauge("fogwatch_wal_disk_bytes", "Size of the log on disk.").value(number(w.bytes_on_disk));
+  out.gauge("fogwatch_wal_damaged_bytes", "Bytes passed over when the log was read.").value(number(w.damaged_bytes));
+  const MetricStore::Stats m = metrics->stats();
+  out.gauge("fogwatch_metric_series", "Metric series.").value(number(m.series));
+  out.counter("fogwatch_metric_points_total", "Data points put.").value(number(m.points_put));
+  out.gauge("fogwatch_metric_head_bytes", "Metrics in memory.").value(number(m.head_bytes));
+  out.gauge("fogwatch_metric_disk_bytes", "Metrics on disk.").value(number(m.bytes_on_disk));
+  out.gauge("fogwatch_metric_chunks_damaged", "Chunks that failed their check.").value(number(m.chunks_damaged));
+  const TraceStore::Stats t = traces->stats();
+  out.counter("fogwatch_trace_documents_total", "Segment documents.")
+      .value(number(t.documents_accepted), {{"verdict", "accepted"}})
+      .value(number(t.documents_rejected), {{"verdict", "rejected"}});
+  out.gauge("fogwatch_trace_head_bytes", "Traces in memory.").value(number(t.head_bytes));
+  const CurlOutbound::Stats o = outbound->stats();
+  out.counter("fogwatch_outbound_calls_total", "Deliveries tried.").value(number(o.calls));
+  out.counter("fogwatch_outbound_failures_total", "Deliveries without an answer.").value(number(o.failures));
+  out.counter("fogwatch_outbound_denied_total", "Deliveries to addresses that are not allowed.").value(number(o.denied));
+  out.gauge("fogwatch_outbound_waiting", "Deliveries queued or under way.").value(number(o.waiting));
+  const auto reports = workers->report();
+  out.counter("fogwatch_worker_ticks_total", "Rounds of background workers.");
+  for (const auto& r : reports) out.value(number(r.ticks), {{"worker", r.name}});
+  out.gauge("fogwatch_worker_slowest_seconds", "Their slowest round.");
+  for (const auto& r : reports) out.value(number(r.slowest.count()) / 1000.0, {{"worker", r.name}});
+}
+
+App::App(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+App::~App() = default;
+
+const std::vector<std::string>& App::start_lines() const { return impl_->lines; }
+std::uint16_t App::api_port() const { return impl_->port; }
+
+bool App::stop(Millis grace) {
+  const bool drained = impl_->http->stop(grace);
+  impl_->workers->stop();
+  if (auto flushed = impl_->wal->wait_durable(impl_->wal->last_lsn()); !flushed.ok()) {
+    LOG_ERROR("the log could not be written to its end: {}", flushed.error().message());
+  }
+  return drained;
+}
+
+Result<std::vector<std::string>> check_data_folder(const std::filesystem::path& folder) {
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(folder / "FORMAT", error)) {
+    return Error::invalid(folder.string() + " is not a data folder of Fogwatch");
+  }
+  // The lock is taken for as long as this reads.
+  TRY(auto lock, DataFolder::open(folder));
+  return std::vector<std::string>{};
+}
+
+}  // namespace fog

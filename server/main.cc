@@ -1,0 +1,92 @@
+// fogwatch: the program. Reads the command line, runs the server, waits for a signal.
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+
+#include <fmt/format.h>
+
+#include "server/app.h"
+#include "server/config.h"
+#include "storage/base/log.h"
+
+extern char** environ;
+
+namespace fog {
+namespace {
+
+// Inside the five seconds a supervisor grants.
+constexpr Millis kStopGrace{4000};
+
+Environment environment() {
+  Environment found;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view text(*entry);
+    const std::size_t equal = text.find('=');
+    if (equal != std::string_view::npos) found.emplace(text.substr(0, equal), text.substr(equal + 1));
+  }
+  return found;
+}
+
+int complain(const Error& error) {
+  fmt::print(stderr, "fogwatch: {}\n", error.message());
+  return error.kind() == ErrorKind::kInvalid ? 2 : 1;
+}
+
+int serve(const Config& config) {
+  log::set_level(config.log_level);
+  // Every thread inherits the mask: signals are taken by sigwait below, and nowhere else.
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGHUP);
+  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+
+  auto app = App::start(config);
+  if (!app.ok()) return complain(app.error());
+  for (const std::string& line : (*app)->start_lines()) fmt::print("{}\n", line);
+  std::fflush(stdout);
+
+  int received = 0;
+  while (::sigwait(&signals, &received) == 0 && received == SIGHUP) {
+  }
+  LOG_INFO("stopping");
+  if ((*app)->stop(kStopGrace)) return 0;
+  LOG_WARN("some requests were still under way");
+  std::_Exit(0);
+}
+
+int check(const std::filesystem::path& folder) {
+  const auto findings = check_data_folder(folder);
+  if (!findings.ok()) return complain(findings.error());
+  for (const std::string& finding : *findings) fmt::print("{}\n", finding);
+  fmt::print("{}\n", findings->empty() ? "All is well." : fmt::format("{} findings.", findings->size()));
+  return findings->empty() ? 0 : 1;
+}
+
+int run(const std::vector<std::string>& arguments) {
+  const auto line = parse_command_line(arguments, environment());
+  if (!line.ok()) return complain(line.error());
+  switch (line->command) {
+    case Command::kServe: return serve(line->config);
+    case Command::kCheck: return check(line->folder);
+    case Command::kVersion: fmt::print("fogwatch {}\n", FOG_VERSION); return 0;
+    case Command::kHelp: fmt::print("{}", line->text); return 0;
+    case Command::kUnavailable: fmt::print(stderr, "{}\n", line->text); return 2;
+  }
+  return 2;
+}
+
+}  // namespace
+}  // namespace fog
+
+int main(int count, char** values) {
+  try {
+    return fog::run({values + 1, values + count});
+  } catch (const std::exception& e) {
+    fmt::print(stderr, "fogwatch: {}\n", e.what());
+    return 1;
+  }
+}

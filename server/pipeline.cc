@@ -1,0 +1,285 @@
+#include "server/pipeline.h"
+
+#include <ctime>
+
+#include "api/common/fault.h"
+#include "storage/base/log.h"
+
+namespace fog {
+namespace {
+
+// PutMetricData's own limit on the body as received.
+constexpr std::size_t kPutMetricDataBytesMax = 1'000'000;
+
+std::int64_t steady_ns() { return std::chrono::steady_clock::now().time_since_epoch().count(); }
+
+std::int64_t wall_ms() {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
+  return std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
+}
+
+std::string_view path_of(std::string_view target) { return target.substr(0, target.find('?')); }
+
+http::Response plain(int status, std::string_view code, std::string_view message) {
+  http::Response response;
+  response.status = status;
+  response.set("Content-Type", "application/json");
+  response.set("x-amzn-ErrorType", std::string(code));
+  response.body = fmt::format(R"({{"__type":"{}","message":"{}"}})", code, message);
+  return response;
+}
+
+Error too_large(std::size_t limit) {
+  return wire_fault({.code = "RequestEntityTooLargeException",
+                     .query_code = "RequestEntityTooLarge",
+                     .status = 413,
+                     .message = fmt::format("Request size exceeded the limit of {} bytes.", limit)});
+}
+
+// Links that mails carry; every other call by GET must be presigned (protocols.md 1.8).
+bool is_open_link(std::string_view operation) { return operation == "ConfirmSubscription" || operation == "Unsubscribe"; }
+
+std::string_view name_of(Protocol protocol) {
+  switch (protocol) {
+    case Protocol::kNone: return "";
+    case Protocol::kQuery: return "query";
+    case Protocol::kJson: return "json";
+    case Protocol::kRestJson: return "rest-json";
+    case Protocol::kCbor: return "cbor";
+  }
+  return "";
+}
+
+}  // namespace
+
+// What is known about the request a connection is working on.
+struct Pipeline::Work final : http::HandlerState {
+  http::Turn* turn = nullptr;
+  std::optional<Exchange> x;  // once it is a call of a service
+  std::string request_id;     // before there is an Exchange
+  std::string error;          // code, for the note
+  Status status = Ok{};
+  http::Response made;  // while the log is waited for
+  bool durable = true;
+  GuardVerdict verdict;
+  std::string cors_origin;
+  std::int64_t began_ns = 0;
+  std::int64_t wall_ms = 0;
+  std::size_t body_bytes = 0;
+  std::string own_name;  // path of an own page, or a neighbour's name
+
+  http::Request& request() { return x ? x->request : turn->request; }
+};
+
+void Pipeline::handle(http::Turn& turn) {
+  Work& work = begin(turn);
+  try {
+    if (guard(work) || own_page(work) || neighbour(work)) return;
+    work.x.emplace(std::move(turn.request));
+    Exchange& x = *work.x;
+    auto ours = parts_.api.route(x);
+    if (!ours.ok()) return answer(work, std::move(ours).error());
+    if (!*ours) {
+      work.own_name = path_of(x.request.target);
+      return finish(work, path_of(x.request.target) == "/" ? parts_.control.answer(x.request)
+                                                             : plain(404, "UnknownOperationException", "There is nothing at this path."));
+    }
+    if (auto ready = prepare(work); !ready.ok()) return answer(work, std::move(ready).error());
+    call(work);
+  } catch (const std::exception& e) {
+    LOG_ERROR("request {}: {}", path_of(work.request().target), e.what());
+    answer(work, Error::internal("The request could not be carried out."));
+  }
+}
+
+Pipeline::Work& Pipeline::begin(http::Turn& turn) {
+  if (!turn.state) turn.state = std::make_unique<Work>();
+  Work& work = static_cast<Work&>(*turn.state);
+  work.turn = &turn;
+  work.x.reset();
+  work.request_id.clear();
+  work.error.clear();
+  work.own_name.clear();
+  work.status = Ok{};
+  work.durable = true;
+  work.began_ns = steady_ns();
+  work.wall_ms = wall_ms();
+  work.body_bytes = turn.request.body.size();
+  return work;
+}
+
+bool Pipeline::guard(Work& work) {
+  const GuardVerdict verdict = judge(work.turn->request, parts_.guard);
+  work.cors_origin = verdict.cors_origin;
+  if (verdict.refused.empty() && !verdict.is_preflight) return false;
+  work.own_name = path_of(work.turn->request.target);
+  if (verdict.is_preflight) {
+    work.cors_origin.clear();  // the preflight's own answer says it
+    finish(work, preflight_answer(work.turn->request, verdict.cors_origin));
+  } else {
+    work.error = "Forbidden";
+    finish(work, plain(403, "Forbidden", verdict.refused));
+  }
+  return true;
+}
+
+bool Pipeline::own_page(Work& work) {
+  http::Turn& turn = *work.turn;
+  if (!ControlPlane::owns(path_of(turn.request.target))) return false;
+  work.own_name = path_of(turn.request.target);
+  if (turn.body_too_large) {
+    finish(work, plain(413, "RequestEntityTooLarge", "The request body is too large."));
+  } else if (!ControlPlane::is_slow(turn.request)) {
+    finish(work, parts_.control.answer(turn.request));
+  } else {
+    run_on_pool(work, [this, &work] { work.made = parts_.control.answer(work.turn->request); },
+                [this, &work] {
+                  if (work.status.ok()) finish(work, std::move(work.made));
+                  else finish(work, plain(503, "ServiceUnavailable", work.status.error().message()));
+                });
+  }
+  return true;
+}
+
+bool Pipeline::neighbour(Work& work) {
+  const http::Request& request = work.turn->request;
+  if (!Sts::claims(request)) return false;
+  work.own_name = "sts";
+  work.request_id = parts_.request_ids.uuid();
+  finish(work, parts_.sts.answer(request, work.request_id));
+  return true;
+}
+
+// Everything between knowing the operation and running it.
+Status Pipeline::prepare(Work& work) {
+  Exchange& x = *work.x;
+  const http::Turn& turn = *work.turn;
+  if (turn.body_too_large) return too_large(10u << 20);
+  if (x.operation_name == "PutMetricData" && x.request.body.size() > kPutMetricDataBytesMax) return too_large(kPutMetricDataBytesMax);
+  TRYV(parts_.api.authenticate(x));
+  if (x.request.method == "GET" && !x.call.is_signed && !is_open_link(x.operation_name)) {
+    return wire_fault({.code = "MissingAuthenticationTokenException",
+                       .query_code = "MissingAuthenticationToken",
+                       .status = 403,
+                       .message = "Request is missing Authentication Token"});
+  }
+  if (turn.body_began_ns != 0) {
+    bodies_.fetch_add(1, std::memory_order_relaxed);
+    body_bytes_.fetch_add(work.body_bytes, std::memory_order_relaxed);
+    body_ns_.fetch_add(static_cast<std::uint64_t>(steady_ns() - turn.body_began_ns), std::memory_order_relaxed);
+  }
+  TRYV(parts_.api.decompress(x));
+  return parts_.api.decode(x);
+}
+
+void Pipeline::call(Work& work) {
+  Exchange& x = *work.x;
+  if (Api::is_streaming(x)) {
+    auto stream = work.turn->open_stream();
+    return answer(work, parts_.api.call_stream(x, std::move(stream)));
+  }
+  if (x.entry != nullptr && x.entry->operation != nullptr && x.entry->operation->is_heavy) {
+    return run_on_pool(work, [this, &work] { work.status = parts_.api.call(*work.x); }, [this, &work] { after_call(work); });
+  }
+  work.status = parts_.api.call(x);
+  after_call(work);
+}
+
+// What was stored must be on disk before anybody hears that it was: the answer is made, and waits.
+void Pipeline::after_call(Work& work) {
+  const Lsn lsn = work.x->call.durable_lsn;
+  if (!work.status.ok() || lsn == 0) return answer(work, std::move(work.status));
+  work.made = parts_.api.encode(*work.x, Ok{});
+  work.turn->hold(
+      [this, &work, lsn](http::Resume resume) {
+        parts_.wal.when_durable(lsn, [&work, resume](bool ok) {
+          work.durable = ok;
+          resume();
+        });
+      },
+      [this, &work] {
+        if (work.durable) finish(work, std::move(work.made));
+        else answer(work, Error::busy("The write could not be made durable; try again."));
+      });
+}
+
+void Pipeline::run_on_pool(Work& work, std::function<void()> task, std::function<void()> then) {
+  work.turn->hold(
+      [this, &work, run = std::move(task)](http::Resume resume) {
+        const bool taken = parts_.pool.submit([&work, run, resume] {
+          try {
+            run();
+          } catch (const std::exception& e) {
+            LOG_ERROR("request {}: {}", path_of(work.request().target), e.what());
+            work.status = Error::internal("The request could not be carried out.");
+          }
+          resume();
+        });
+        if (taken) return;
+        work.status = Error::busy("Too many requests are being worked on; try again.");
+        resume();
+      },
+      std::move(then));
+}
+
+void Pipeline::answer(Work& work, Status status) {
+  if (!work.x) return finish(work, plain(500, "InternalFailure", "The request could not be carried out."));
+  if (!status.ok()) {
+    WireFault scratch;
+    const auto rows = work.x->service != nullptr ? work.x->service->errors : std::span<const ErrorRow>();
+    work.error = wire_of(status.error(), rows, scratch).code;
+  }
+  finish(work, parts_.api.encode(*work.x, status));
+}
+
+void Pipeline::finish(Work& work, http::Response response) {
+  http::Turn& turn = *work.turn;
+  if (work.x) {
+    if (work.request_id.empty()) work.request_id = work.x->call.request_id;
+    turn.request = std::move(work.x->request);
+  }
+  const auto named = [](const auto& header) { return http::equal_ignoring_case(header.first, "x-amzn-requestid"); };
+  if (std::none_of(response.headers.begin(), response.headers.end(), named)) {
+    if (work.request_id.empty()) work.request_id = parts_.request_ids.uuid();
+    response.set("x-amzn-RequestId", work.request_id);
+  }
+  if (!work.cors_origin.empty()) add_cors_headers(work.cors_origin, response);
+  turn.response = std::move(response);
+
+  RequestNote note{.client = turn.request.peer,
+                   .user_agent = turn.request.header("user-agent"),
+                   .request_id = work.request_id,
+                   .error = work.error,
+                   .status = turn.response.status,
+                   .time_ms = work.wall_ms,
+                   .took_us = (steady_ns() - work.began_ns) / 1000,
+                   .bytes_in = work.body_bytes,
+                   .bytes_out = turn.response.body.size()};
+  if (work.x && work.x->protocol != Protocol::kNone) {
+    note.service = work.x->service != nullptr ? work.x->service->info->name : std::string_view();
+    note.operation = work.x->operation_name;
+    note.protocol = name_of(work.x->protocol);
+    note.account = work.x->call.account;
+    note.region = work.x->call.region;
+  } else {
+    note.operation = work.own_name;
+  }
+  parts_.requests.add(note);
+}
+
+void Pipeline::refuse(const http::Fault& fault, std::string_view peer, http::Response& response) {
+  response = plain(fault.status, "MalformedHttpRequestException", fault.why);
+  const std::string id = parts_.request_ids.uuid();
+  response.set("x-amzn-RequestId", id);
+  parts_.requests.add({.operation = "(malformed)",
+                       .client = peer,
+                       .request_id = id,
+                       .error = fault.why,
+                       .status = fault.status,
+                       .time_ms = wall_ms()});
+}
+
+Pipeline::BodyStats Pipeline::body_stats() const { return {bodies_, body_bytes_, body_ns_}; }
+
+}  // namespace fog

@@ -1,0 +1,68 @@
+// Pipeline: the path of every request, as a visible list of steps.
+//
+//   guard -> own pages, neighbours -> route -> authenticate -> decompress -> decode -> call
+//   -> wait for the log -> encode -> note; the server around it reads and writes.
+//
+// Runs on the io thread of the connection; what is marked heavy runs on the worker pool meanwhile.
+#pragma once
+
+#include <atomic>
+#include <memory>
+
+#include "api/common/protocol.h"
+#include "api/control/control.h"
+#include "api/control/request_log.h"
+#include "api/neighbours/sts.h"
+#include "server/guard.h"
+#include "server/http.h"
+#include "storage/base/worker_pool.h"
+#include "storage/wal/wal.h"
+
+namespace fog {
+
+class Pipeline final : public http::Handler {
+ public:
+  struct Parts {
+    const Api& api;
+    ControlPlane& control;
+    const Sts& sts;
+    Wal& wal;
+    WorkerPool& pool;
+    RequestLog& requests;
+    Random& request_ids;
+    GuardRules guard;
+  };
+  // How fast large bodies arrive: from the first byte of the body to decode(), bodies >= 256 KiB.
+  struct BodyStats {
+    std::uint64_t bodies = 0;
+    std::uint64_t bytes = 0;
+    std::uint64_t nanoseconds = 0;
+  };
+
+  explicit Pipeline(Parts parts) : parts_(std::move(parts)) {}
+
+  void handle(http::Turn& turn) override;
+  void refuse(const http::Fault& fault, std::string_view peer, http::Response& response) override;
+  BodyStats body_stats() const;
+
+ private:
+  struct Work;
+
+  Work& begin(http::Turn& turn);
+  bool guard(Work& work);
+  bool own_page(Work& work);
+  bool neighbour(Work& work);
+  Status prepare(Work& work);
+  void call(Work& work);
+  void after_call(Work& work);
+  void answer(Work& work, Status status);
+  void finish(Work& work, http::Response response);
+  void run_on_pool(Work& work, std::function<void()> task, std::function<void()> then);
+
+  Parts parts_;
+  std::atomic<std::uint64_t> bodies_{0};
+  std::atomic<std::uint64_t> body_bytes_{0};
+  std::atomic<std::uint64_t> body_ns_{0};
+};
+
+}  // namespace fog
