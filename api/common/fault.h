@@ -24,9 +24,10 @@ struct WireFault {
   std::string code;          // JSON __type, x-amzn-ErrorType; "ns#Name" where the namespace is not the service's
   std::string query_code{};  // query <Code> and x-amzn-query-error; empty: the same
   int status = 400;
-  int query_status = 0;      // in the query protocol, where it differs; 0: the same
+  int query_status = 0;  // where a protocol's differs; 0: the same
+  int rest_status = 0;
+  int cbor_status = 0;
   std::string message{};
-  bool is_message_absent = false;  // a few of AWS's errors have none
 };
 
 struct FaultDetail final : ErrorDetail {

@@ -15,11 +15,14 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "api/auth/sigv4.h"
+#include "api/codec/query.h"
 #include "api/common/call.h"
 #include "api/common/http_message.h"
 #include "api/common/registry.h"
@@ -29,14 +32,6 @@
 namespace fog {
 
 enum class Protocol : std::uint8_t { kNone, kQuery, kJson, kRestJson, kCbor };
-
-// What a request signed with, however it was carried.
-struct Credential {
-  std::string access_key;
-  std::string date;  // yyyymmdd
-  std::string region;
-  std::string service;
-};
 
 struct Exchange {
   explicit Exchange(http::Request r) : request(std::move(r)) {}
@@ -49,18 +44,28 @@ struct Exchange {
   Protocol protocol = Protocol::kNone;
   const Service* service = nullptr;
   const Registry::Entry* entry = nullptr;  // null: unknown operation
+  std::string service_name;                // as the caller wrote it, where we do not know it
   std::string operation_name;              // as the caller wrote it
   std::string_view content_type;           // of a JSON answer
-  Credential credential;                   // access_key empty: unsigned
-  // Query protocol: all parameters, decoded, URL first, then body.
-  std::vector<std::pair<std::string, std::string>> form;
+  int refused_status = 0;                  // not 0: wrong method or content type; answered by decode()
+  sigv4::Signature signature;              // access_key empty: unsigned
+  Form form;                               // query protocol: URL, then body
+  std::string inflated;                    // the body without its Content-Encoding
+  bool is_inflated = false;
 
   Call call;
   Value input;
   Value output;
 };
 
-enum class AuthMode : std::uint8_t { kParse, kVerify, kEnforce };
+enum class AuthMode : std::uint8_t {
+  kParse,    // a signature names account and region, nothing is checked
+  kVerify,   // bad signatures are refused, unsigned calls are let in
+  kEnforce,  // every call must be signed, links in notifications excepted
+};
+
+// Largest body after Content-Encoding: gzip.
+inline constexpr std::size_t kInflatedBytesMax = 40u << 20;
 
 class Api {
  public:
@@ -69,8 +74,9 @@ class Api {
     std::string region = "us-east-1";
     std::string external_url;  // in links; empty: from the request's Host
     AuthMode auth = AuthMode::kParse;
-    // Secret of an access key; empty: unknown key. Used by kVerify and kEnforce.
-    std::function<std::string(std::string_view access_key)> secret_of;
+    // Of an access key; nothing: unknown. Used by kVerify and kEnforce.
+    std::function<std::optional<sigv4::Secrets>(std::string_view access_key)> secrets_of;
+    bool explains_signatures = false;  // a mismatch shows the canonical request
     // Account of an access key beyond the 12-digit rule; empty: the rule.
     std::function<std::string(std::string_view access_key)> account_of;
   };
@@ -100,6 +106,8 @@ class Api {
   const Options& options() const { return options_; }
 
  private:
+  void locate(Exchange& x) const;
+
   const Registry& registry_;
   const Services& services_;
   const Clock& clock_;

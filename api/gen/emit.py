@@ -97,6 +97,9 @@ class Types:
                              f"std::optional<{cpp}>"))
         if shape.kind == "error" and all(r[1] != "message" for r in rows):
             rows.insert(0, ("message", "message", "", "kPlain", False, "std::string"))
+        # Codecs keep "seen" in 64 bits and read a member's name within the padding of a body.
+        if len(rows) > 64 or any(len(r[0]) > 60 for r in rows):
+            raise SystemExit(f"{shape.name}: more than 64 members, or a name longer than 60")
         fields = [r[1] for r in rows]
         if len(set(fields)) != len(fields):
             raise SystemExit(f"{shape.name}: two members become one field: {fields}")
