@@ -25,8 +25,8 @@ export type Theme = "auto" | "light" | "dark";
 export const theme = stored<Theme>("theme", "auto");
 export const zone = stored<"utc" | "local">("zone", "local");
 export const navOpen = stored<"yes" | "no">("nav", "yes");
-export const region = stored("region", "us-east-1");
-export const account = stored("account", "000000000000");
+export const region = stored<string>("region", "us-east-1");
+export const account = stored<string>("account", "000000000000");
 
 const darkMedia = matchMedia("(prefers-color-scheme: dark)");
 export const dark = signal(false);

@@ -1,5 +1,5 @@
 // Small parts that every page uses.
-import type { ComponentChildren, JSX } from "preact";
+import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 
 import type { ApiError } from "../api/client";
@@ -156,7 +156,7 @@ export function Stat(props: { label: string; value: ComponentChildren; tone?: To
   return props.href ? <a class="stat" href={props.href}>{body}</a> : <div class="stat">{body}</div>;
 }
 
-export function Search(props: { value: string; onInput: (text: string) => void; label: string } & Omit<JSX.HTMLAttributes<HTMLInputElement>, "onInput" | "value" | "label">) {
+export function Search(props: { value: string; onInput: (text: string) => void; label: string ; onFocus?: () => void }) {
   const { value, onInput, label, ...rest } = props;
   return <input type="search" value={value} placeholder={label} aria-label={label} onInput={(e) => onInput(e.currentTarget.value)} {...rest} />;
 }

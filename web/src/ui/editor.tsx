@@ -67,7 +67,7 @@ const look = (isDark: boolean) => [
 
 export default function Editor(props: EditorProps) {
   const host = useRef<HTMLDivElement>(null);
-  const view = useRef<EditorView>();
+  const view = useRef<EditorView>(undefined);
   const latest = useRef(props);
   latest.current = props;
   const isDark = dark.value;
