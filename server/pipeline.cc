@@ -3,6 +3,7 @@
 #include <ctime>
 
 #include "api/common/fault.h"
+#include "server/console.h"
 #include "storage/base/log.h"
 
 namespace fog {
@@ -39,6 +40,19 @@ Error too_large(std::size_t limit) {
 
 // Links that mails carry; every other call by GET must be presigned (protocols.md 1.8).
 bool is_open_link(std::string_view operation) { return operation == "ConfirmSubscription" || operation == "Unsubscribe"; }
+
+// A browser that opens the bare address means the console.
+bool shows_console(const http::Request& request) {
+  return request.method == "GET" && path_of(request.target) == "/" && !console_assets().empty() &&
+         request.header("accept").find("text/html") != std::string_view::npos;
+}
+
+http::Response to_console() {
+  http::Response response;
+  response.status = 302;
+  response.set("Location", "/console/");
+  return response;
+}
 
 std::string_view name_of(Protocol protocol) {
   switch (protocol) {
@@ -82,6 +96,7 @@ void Pipeline::handle(http::Turn& turn) {
     if (!ours.ok()) return answer(work, std::move(ours).error());
     if (!*ours) {
       work.own_name = path_of(x.request.target);
+      if (shows_console(x.request)) return finish(work, to_console());
       return finish(work, path_of(x.request.target) == "/" ? parts_.control.answer(x.request)
                                                              : plain(404, "UnknownOperationException", "There is nothing at this path."));
     }
@@ -126,6 +141,11 @@ bool Pipeline::guard(Work& work) {
 
 bool Pipeline::own_page(Work& work) {
   http::Turn& turn = *work.turn;
+  if (is_console_path(path_of(turn.request.target))) {
+    work.own_name = path_of(turn.request.target);
+    finish(work, answer_console(turn.request));
+    return true;
+  }
   if (!ControlPlane::owns(path_of(turn.request.target))) return false;
   work.own_name = path_of(turn.request.target);
   if (turn.body_too_large) {
