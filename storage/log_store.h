@@ -142,6 +142,9 @@ class LogStore {
 
   // Moves what is in memory into segments and returns when it is there (tests, shutdown, backup).
   virtual Status flush() = 0;
+  // Regular housekeeping, called about once a second: seals what holds the write-ahead log back,
+  // merges. Returns at once; the work runs in the background.
+  virtual void maintain() = 0;
   // One round of merging small segments; true: something was merged.
   virtual Result<bool> merge() = 0;
   // Deletes every group (control plane reset). Durable with the LSN.

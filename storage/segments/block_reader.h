@@ -1,0 +1,99 @@
+// BlockReader: the LogBlock of the segment engine, over bytes in a file or in memory.
+//
+// StoredBlock is what the engine keeps of a block: its summary, where its bytes are, and its
+// directory once it has been read. A BlockReader is made for one query and decodes what it is asked.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "storage/log_store.h"
+#include "storage/segments/block_format.h"
+
+namespace fog::segments {
+
+class ByteSource {
+ public:
+  virtual ~ByteSource() = default;
+  virtual Result<std::string> read(std::uint64_t offset, std::size_t size) const = 0;
+};
+
+class MemorySource final : public ByteSource {
+ public:
+  explicit MemorySource(std::shared_ptr<const std::string> bytes) : bytes_(std::move(bytes)) {}
+  Result<std::string> read(std::uint64_t offset, std::size_t size) const override {
+    if (offset > bytes_->size() || size > bytes_->size() - offset) return Error::corrupt("log block: short");
+    return bytes_->substr(static_cast<std::size_t>(offset), size);
+  }
+
+ private:
+  std::shared_ptr<const std::string> bytes_;
+};
+
+class StoredBlock {
+ public:
+  StoredBlock(BlockSummary block_summary, std::shared_ptr<const ByteSource> source)
+      : summary(block_summary), source_(std::move(source)) {}
+
+  const BlockSummary summary;
+
+  Result<std::shared_ptr<const Directory>> directory() const;
+  Result<std::string> section(const Section& section) const;  // checked and decompressed
+  Result<std::string> read(const Section& section, std::size_t from, std::size_t size) const;
+
+  // Found damaged: counted once by whoever sets it first.
+  mutable std::atomic<bool> damaged{false};
+
+ private:
+  std::shared_ptr<const ByteSource> source_;
+  mutable std::mutex mutex_;
+  mutable std::shared_ptr<const Directory> directory_;
+};
+
+// Which events of a group a reader may see.
+struct Hidden {
+  std::unordered_set<LogStreamId> streams;  // dropped
+  struct Floor {
+    std::int64_t before_ms = 0;       // events older than this ...
+    LogSequence sequence_below = 0;   // ... that were stored before this one are expired
+    bool operator==(const Floor&) const = default;
+  };
+  std::vector<Floor> floors;
+
+  bool expired(std::int64_t timestamp, LogSequence sequence) const {
+    for (const Floor& floor : floors)
+      if (timestamp < floor.before_ms && sequence < floor.sequence_below) return true;
+    return false;
+  }
+};
+
+struct ReadScope {
+  LogGroupId group = 0;
+  std::int64_t from_ms = INT64_MIN;
+  std::int64_t to_ms = INT64_MAX;
+  std::shared_ptr<const std::unordered_set<LogStreamId>> streams;  // null: all
+  std::shared_ptr<const Hidden> hidden;
+};
+
+// `on_damage` is told of each block that turns out to be damaged, with the number of its events.
+using OnDamage = std::function<void(const StoredBlock&)>;
+std::unique_ptr<LogBlock> make_block_reader(std::shared_ptr<const StoredBlock> block, ReadScope scope,
+                                            OnDamage on_damage);
+
+// All rows of a block, messages rebuilt into `arena` (for merging). Hidden rows are left out.
+struct BlockRows {
+  std::vector<RowIn> rows;  // messages are views into `bytes`
+  std::vector<FieldSet> field_sets;
+  std::string bytes;
+};
+Result<BlockRows> read_all_rows(const std::shared_ptr<const StoredBlock>& block, const Hidden& hidden);
+
+// Decodes everything and compares it with the summary; an Error says what is wrong.
+Status verify_block(const std::shared_ptr<const StoredBlock>& block);
+
+}  // namespace fog::segments

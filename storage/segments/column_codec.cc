@@ -1,0 +1,746 @@
+// Format, all little-endian, varints as in storage/base/bytes.h:
+//
+//   ints       mode u8 (0 plain, 1 zigzagged differences, the first one 0) | base zigzag | width u8 (0..8)
+//              | width lanes of n bytes: lane k holds byte k of (value - base)
+//   texts      mode u8 0: ints of lengths | bytes
+//              mode u8 1: length varint | mask of `length` bytes (0: hex digit, else that constant
+//              character) | n times the hex digits of a value, high nibble first, padded to a byte
+//   column     kConstant:   the text, length-prefixed
+//              kInt:        ints
+//              kDecimal:    scale u8 | shortest u8 | ints of mantissas
+//              kIsoTime:    ints of (time - timestamp of the row)
+//              kDictionary: entries varint | texts | ints of codes. Entries are in order of first
+//                           use; with more than 256 of them a code c is stored as `used - c`, where
+//                           `used` counts the entries seen so far (0: the next new one)
+//              kText:       texts
+#include "storage/segments/column_codec.h"
+
+#include "storage/segments/shape.h"
+
+#include <array>
+#include <bit>
+#include <charconv>
+#include <cmath>
+#include <cstring>
+
+namespace fog::segments {
+
+namespace {
+
+std::uint64_t zigzag(std::int64_t v) {
+  return (static_cast<std::uint64_t>(v) << 1) ^ static_cast<std::uint64_t>(v >> 63);
+}
+std::int64_t unzigzag(std::uint64_t v) {
+  return static_cast<std::int64_t>(v >> 1) ^ -static_cast<std::int64_t>(v & 1);
+}
+
+int bytes_for(std::uint64_t range) { return (static_cast<int>(std::bit_width(range)) + 7) / 8; }
+
+void write_lanes(std::span<const std::uint64_t> values, int width, std::string& out) {
+  const std::size_t n = values.size();
+  const std::size_t base = out.size();
+  out.resize(base + n * static_cast<std::size_t>(width));
+  for (int lane = 0; lane < width; ++lane) {
+    char* to = out.data() + base + n * static_cast<std::size_t>(lane);
+    for (std::size_t i = 0; i < n; ++i) to[i] = static_cast<char>(values[i] >> (8 * lane));
+  }
+}
+
+}  // namespace
+
+void encode_ints(std::span<const std::int64_t> values, std::string& out) {
+  ByteWriter to(out);
+  if (values.empty()) {
+    to.fixed<std::uint8_t>(0);
+    to.zigzag(0);
+    to.fixed<std::uint8_t>(0);
+    return;
+  }
+  std::int64_t low = values[0];
+  std::int64_t high = values[0];
+  for (const std::int64_t v : values) {
+    low = std::min(low, v);
+    high = std::max(high, v);
+  }
+  const auto diff = [](std::int64_t a, std::int64_t b) {
+    return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) - static_cast<std::uint64_t>(b));
+  };
+  std::uint64_t plain_bits = 0;
+  std::uint64_t delta_bits = 0;
+  std::int64_t previous = values[0];
+  for (const std::int64_t v : values) {
+    plain_bits += static_cast<std::uint64_t>(std::bit_width(static_cast<std::uint64_t>(diff(v, low))));
+    delta_bits += static_cast<std::uint64_t>(std::bit_width(zigzag(diff(v, previous))));
+    previous = v;
+  }
+  std::vector<std::uint64_t> lanes(values.size());
+  // Deltas must save a fifth, since they cost the reader a running sum.
+  if (delta_bits * 5 < plain_bits * 4) {
+    std::uint64_t widest = 0;
+    previous = values[0];
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      lanes[i] = zigzag(diff(values[i], previous));
+      widest = std::max(widest, lanes[i]);
+      previous = values[i];
+    }
+    to.fixed<std::uint8_t>(1);
+    to.zigzag(values[0]);
+    const int width = bytes_for(widest);
+    to.fixed<std::uint8_t>(static_cast<std::uint8_t>(width));
+    write_lanes(lanes, width, out);
+    return;
+  }
+  for (std::size_t i = 0; i < values.size(); ++i) lanes[i] = static_cast<std::uint64_t>(diff(values[i], low));
+  to.fixed<std::uint8_t>(0);
+  to.zigzag(low);
+  const int width = bytes_for(static_cast<std::uint64_t>(diff(high, low)));
+  to.fixed<std::uint8_t>(static_cast<std::uint8_t>(width));
+  write_lanes(lanes, width, out);
+}
+
+bool decode_ints(ByteReader& in, std::size_t n, std::vector<std::int64_t>& values) {
+  const auto mode = in.fixed<std::uint8_t>();
+  const std::int64_t base = in.zigzag();
+  const auto width = in.fixed<std::uint8_t>();
+  if (!in.ok() || mode > 1 || width > 8) return false;
+  const std::string_view lanes = in.raw(n * width);
+  if (!in.ok()) return false;
+  values.resize(n);
+  const auto* from = reinterpret_cast<const unsigned char*>(lanes.data());
+  std::vector<std::uint64_t> wide;
+  // The common widths in one pass; wider ones lane by lane.
+  const auto unsigned_at = [&](std::size_t i) -> std::uint64_t {
+    std::uint64_t v = 0;
+    for (std::size_t lane = 0; lane < width; ++lane) v |= static_cast<std::uint64_t>(from[lane * n + i]) << (8 * lane);
+    return v;
+  };
+  const auto base_bits = static_cast<std::uint64_t>(base);
+  const auto run = [&](auto&& at) {
+    if (mode == 0) {
+      for (std::size_t i = 0; i < n; ++i) values[i] = static_cast<std::int64_t>(base_bits + at(i));
+    } else {
+      std::uint64_t sum = base_bits;
+      for (std::size_t i = 0; i < n; ++i) {
+        sum += static_cast<std::uint64_t>(unzigzag(at(i)));
+        values[i] = static_cast<std::int64_t>(sum);
+      }
+    }
+  };
+  switch (width) {
+    case 0: run([](std::size_t) -> std::uint64_t { return 0; }); break;
+    case 1: run([from](std::size_t i) -> std::uint64_t { return from[i]; }); break;
+    case 2:
+      run([from, n](std::size_t i) -> std::uint64_t {
+        return static_cast<std::uint64_t>(from[i]) | static_cast<std::uint64_t>(from[n + i]) << 8;
+      });
+      break;
+    case 3:
+      run([from, n](std::size_t i) -> std::uint64_t {
+        return static_cast<std::uint64_t>(from[i]) | static_cast<std::uint64_t>(from[n + i]) << 8 |
+               static_cast<std::uint64_t>(from[2 * n + i]) << 16;
+      });
+      break;
+    default: run(unsigned_at);
+  }
+  return true;
+}
+
+// ---- texts ------------------------------------------------------------------------------------------
+
+namespace {
+
+constexpr std::size_t kHexShapeMin = 8;   // shorter ones gain nothing
+constexpr std::size_t kHexShapeMax = 128;
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  return -1;
+}
+
+// The common shape of all values: 0 where a hex digit varies, else the constant character.
+bool hex_shape(std::span<const std::string_view> values, std::string& mask) {
+  if (values.size() < 2) return false;
+  const std::string_view first = values[0];
+  const std::size_t n = first.size();
+  if (n < kHexShapeMin || n > kHexShapeMax) return false;
+  mask.assign(first);
+  std::size_t constant = n;
+  for (const std::string_view value : values) {
+    if (value.size() != n) return false;
+    for (std::size_t i = 0; i < n; ++i) {
+      const char c = value[i];
+      if (mask[i] == 0) {
+        if (hex_digit(c) < 0) return false;
+      } else if (c != mask[i]) {
+        if (hex_digit(c) < 0 || hex_digit(mask[i]) < 0) return false;
+        mask[i] = 0;
+        --constant;
+      }
+    }
+  }
+  return (n - constant) * 2 >= n && mask.find('\0') != std::string::npos;
+}
+
+}  // namespace
+
+void encode_texts(std::span<const std::string_view> values, std::string& out) {
+  ByteWriter to(out);
+  std::string mask;
+  if (hex_shape(values, mask)) {
+    to.fixed<std::uint8_t>(1);
+    to.text(mask);
+    std::size_t digits = 0;
+    for (const char c : mask) digits += c == 0 ? 1 : 0;
+    const std::size_t packed = (digits + 1) / 2;
+    const std::size_t base = out.size();
+    out.resize(base + packed * values.size());
+    char* at = out.data() + base;
+    std::vector<std::size_t> places;
+    for (std::size_t i = 0; i < mask.size(); ++i)
+      if (mask[i] == 0) places.push_back(i);
+    for (const std::string_view value : values) {
+      for (std::size_t i = 0; i < digits; i += 2) {
+        const int high = hex_digit(value[places[i]]);
+        const int low = i + 1 < digits ? hex_digit(value[places[i + 1]]) : 0;
+        *at++ = static_cast<char>(high << 4 | low);
+      }
+    }
+    return;
+  }
+  to.fixed<std::uint8_t>(0);
+  std::vector<std::int64_t> lengths;
+  lengths.reserve(values.size());
+  std::size_t total = 0;
+  for (const std::string_view value : values) {
+    lengths.push_back(static_cast<std::int64_t>(value.size()));
+    total += value.size();
+  }
+  encode_ints(lengths, out);
+  out.reserve(out.size() + total);
+  for (const std::string_view value : values) out.append(value);
+}
+
+bool decode_texts(ByteReader& in, std::size_t n, std::vector<std::uint32_t>& offsets, std::string& bytes) {
+  const auto mode = in.fixed<std::uint8_t>();
+  if (!in.ok() || mode > 1) return false;
+  offsets.clear();
+  offsets.reserve(n + 1);
+  offsets.push_back(static_cast<std::uint32_t>(bytes.size()));
+  if (mode == 1) {
+    const std::string_view mask = in.text();
+    std::vector<std::size_t> places;
+    for (std::size_t i = 0; i < mask.size(); ++i)
+      if (mask[i] == 0) places.push_back(i);
+    const std::size_t packed = (places.size() + 1) / 2;
+    const std::string_view data = in.raw(packed * n);
+    if (!in.ok() || mask.empty() || mask.size() > kHexShapeMax) return false;
+    // Two digits of a packed byte at once.
+    struct Digits {
+      char text[512];
+      constexpr Digits() : text() {
+        constexpr char kDigits[] = "0123456789abcdef";
+        for (int i = 0; i < 256; ++i) {
+          text[2 * i] = kDigits[i >> 4];
+          text[2 * i + 1] = kDigits[i & 15];
+        }
+      }
+    };
+    static constexpr Digits kPairs;
+    const std::size_t base = bytes.size();
+    const std::size_t width = mask.size();
+    bytes.resize(base + width * n);
+    char* at = bytes.data() + base;
+    const auto* from = reinterpret_cast<const unsigned char*>(data.data());
+    const std::size_t whole = places.size() / 2;
+    for (std::size_t row = 0; row < n; ++row, at += width, from += packed) {
+      std::memcpy(at, mask.data(), width);
+      for (std::size_t i = 0; i < whole; ++i) {
+        at[places[2 * i]] = kPairs.text[2 * from[i]];
+        at[places[2 * i + 1]] = kPairs.text[2 * from[i] + 1];
+      }
+      if (places.size() % 2 != 0) at[places.back()] = kPairs.text[2 * from[whole]];
+      offsets.push_back(static_cast<std::uint32_t>(base + (row + 1) * width));
+    }
+    return true;
+  }
+  std::vector<std::int64_t> lengths;
+  if (!decode_ints(in, n, lengths)) return false;
+  std::size_t total = 0;
+  for (const std::int64_t length : lengths) {
+    if (length < 0 || length > static_cast<std::int64_t>(in.rest().size())) return false;
+    total += static_cast<std::size_t>(length);
+    if (total > in.rest().size()) return false;
+    offsets.push_back(static_cast<std::uint32_t>(bytes.size() + total));
+  }
+  bytes.append(in.raw(total));
+  return in.ok();
+}
+
+// ---- numbers and times --------------------------------------------------------------------------------
+
+namespace {
+
+constexpr std::array<std::int64_t, 19> kPowers = [] {
+  std::array<std::int64_t, 19> powers{};
+  std::int64_t p = 1;
+  for (auto& power : powers) {
+    power = p;
+    p = p > INT64_MAX / 10 ? p : p * 10;
+  }
+  return powers;
+}();
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+// A plain decimal as a mantissa and a number of decimals; false where the text is not the canonical
+// form ("01", "+1", "1.", "-0", more than 18 digits, exponents).
+struct Decimal {
+  std::int64_t mantissa = 0;
+  int scale = 0;
+};
+bool parse_decimal(std::string_view text, Decimal& out) {
+  std::size_t at = 0;
+  const bool negative = !text.empty() && text[0] == '-';
+  if (negative) ++at;
+  const std::size_t first = at;
+  std::int64_t mantissa = 0;
+  int digits = 0;
+  while (at < text.size() && is_digit(text[at])) {
+    mantissa = mantissa * 10 + (text[at++] - '0');
+    if (++digits > 18) return false;
+  }
+  if (at == first || (text[first] == '0' && at - first > 1)) return false;
+  int scale = 0;
+  if (at < text.size()) {
+    if (text[at] != '.') return false;
+    ++at;
+    while (at < text.size() && is_digit(text[at])) {
+      mantissa = mantissa * 10 + (text[at++] - '0');
+      ++scale;
+      if (++digits > 18) return false;
+    }
+    if (scale == 0 || at < text.size()) return false;
+  }
+  if (negative && mantissa == 0) return false;
+  out.mantissa = negative ? -mantissa : mantissa;
+  out.scale = scale;
+  return true;
+}
+
+// Days since 1970-01-01 of a civil date, and back (Howard Hinnant's algorithms, public domain).
+std::int64_t days_from_civil(std::int64_t y, unsigned m, unsigned d) {
+  y -= m <= 2;
+  const std::int64_t era = (y >= 0 ? y : y - 399) / 400;
+  const auto yoe = static_cast<unsigned>(y - era * 400);
+  const unsigned doy = (153 * (m > 2 ? m - 3 : m + 9) + 2) / 5 + d - 1;
+  const unsigned doe = yoe * 365 + yoe / 4 - yoe / 100 + doy;
+  return era * 146097 + static_cast<std::int64_t>(doe) - 719468;
+}
+void civil_from_days(std::int64_t z, int& year, unsigned& month, unsigned& day) {
+  z += 719468;
+  const std::int64_t era = (z >= 0 ? z : z - 146096) / 146097;
+  const auto doe = static_cast<unsigned>(z - era * 146097);
+  const unsigned yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+  const unsigned doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+  const unsigned mp = (5 * doy + 2) / 153;
+  day = doy - (153 * mp + 2) / 5 + 1;
+  month = mp < 10 ? mp + 3 : mp - 9;
+  year = static_cast<int>(static_cast<std::int64_t>(yoe) + era * 400 + (month <= 2 ? 1 : 0));
+}
+
+void put_digits(char* to, unsigned value, int n) {
+  for (int i = n - 1; i >= 0; --i) {
+    to[i] = static_cast<char>('0' + value % 10);
+    value /= 10;
+  }
+}
+
+}  // namespace
+
+void format_iso_time(std::int64_t ms, char* out) {
+  std::int64_t days = ms / 86400000;
+  std::int64_t rest = ms % 86400000;
+  if (rest < 0) {
+    rest += 86400000;
+    --days;
+  }
+  int year = 0;
+  unsigned month = 0;
+  unsigned day = 0;
+  civil_from_days(days, year, month, day);
+  const auto r = static_cast<unsigned>(rest);
+  std::memcpy(out, "0000-00-00T00:00:00.000Z", kIsoTimeSize);
+  put_digits(out, static_cast<unsigned>(year), 4);
+  put_digits(out + 5, month, 2);
+  put_digits(out + 8, day, 2);
+  put_digits(out + 11, r / 3600000, 2);
+  put_digits(out + 14, r / 60000 % 60, 2);
+  put_digits(out + 17, r / 1000 % 60, 2);
+  put_digits(out + 20, r % 1000, 3);
+}
+
+bool parse_iso_time(std::string_view text, std::int64_t& ms) {
+  static constexpr std::string_view kShape = "dddd-dd-ddTdd:dd:dd.dddZ";
+  if (text.size() != kIsoTimeSize) return false;
+  for (std::size_t i = 0; i < kIsoTimeSize; ++i)
+    if (kShape[i] == 'd' ? !is_digit(text[i]) : text[i] != kShape[i]) return false;
+  const auto number = [&](std::size_t at, int n) {
+    unsigned value = 0;
+    for (int i = 0; i < n; ++i) value = value * 10 + static_cast<unsigned>(text[at + static_cast<std::size_t>(i)] - '0');
+    return value;
+  };
+  const unsigned year = number(0, 4);
+  const unsigned month = number(5, 2);
+  const unsigned day = number(8, 2);
+  const unsigned hour = number(11, 2);
+  const unsigned minute = number(14, 2);
+  const unsigned second = number(17, 2);
+  // Only what format_iso_time gives back; "24:00" and the leap second stay text.
+  static constexpr unsigned kDays[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+  const bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+  if (month < 1 || month > 12 || day < 1 || day > kDays[month - 1] + (leap && month == 2 ? 1u : 0u)) return false;
+  if (hour > 23 || minute > 59 || second > 59) return false;
+  ms = ((days_from_civil(year, month, day) * 24 + hour) * 60 + minute) * 60000 + second * 1000 + number(20, 3);
+  return true;
+}
+
+void append_int(std::int64_t value, std::string& out) {
+  char digits[24];
+  const auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
+  out.append(digits, static_cast<std::size_t>(end - digits));
+}
+
+void append_decimal(std::int64_t mantissa, int scale, bool shortest, std::string& out) {
+  std::uint64_t m = mantissa < 0 ? 0 - static_cast<std::uint64_t>(mantissa) : static_cast<std::uint64_t>(mantissa);
+  if (shortest) {
+    while (scale > 0 && m % 10 == 0) {
+      m /= 10;
+      --scale;
+    }
+  }
+  char text[32];
+  char* at = text + sizeof text;
+  for (int i = 0; i < scale; ++i) {
+    *--at = static_cast<char>('0' + m % 10);
+    m /= 10;
+  }
+  if (scale > 0) *--at = '.';
+  do {
+    *--at = static_cast<char>('0' + m % 10);
+    m /= 10;
+  } while (m != 0);
+  if (mantissa < 0) *--at = '-';
+  out.append(at, static_cast<std::size_t>(text + sizeof text - at));
+}
+
+bool numeric_view(std::string_view text, double& value) {
+  while (!text.empty() && (text.front() == ' ' || (text.front() >= '\t' && text.front() <= '\r'))) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || (text.back() >= '\t' && text.back() <= '\r'))) text.remove_suffix(1);
+  std::size_t at = !text.empty() && (text[0] == '+' || text[0] == '-') ? 1 : 0;
+  const std::size_t start = text.starts_with('+') ? 1 : 0;
+  std::size_t digits = 0;
+  while (at < text.size() && is_digit(text[at])) ++at, ++digits;
+  if (at < text.size() && text[at] == '.') {
+    ++at;
+    std::size_t fraction = 0;
+    while (at < text.size() && is_digit(text[at])) ++at, ++fraction;
+    if (fraction == 0) return false;
+    digits += fraction;
+  }
+  if (digits == 0) return false;
+  if (at < text.size() && (text[at] == 'e' || text[at] == 'E')) {
+    ++at;
+    if (at < text.size() && (text[at] == '+' || text[at] == '-')) ++at;
+    const std::size_t exponent = at;
+    while (at < text.size() && is_digit(text[at])) ++at;
+    if (at == exponent) return false;
+  }
+  if (at != text.size()) return false;
+  const auto result = std::from_chars(text.data() + start, text.data() + text.size(), value);
+  return result.ec == std::errc() && std::isfinite(value);
+}
+
+// ---- columns ----------------------------------------------------------------------------------------------
+
+namespace {
+
+// Not stored; only spreads dictionary candidates over the table.
+std::uint64_t quick_hash(std::string_view text) {
+  std::uint64_t h = text.size() * 0x9e3779b97f4a7c15ull;
+  std::size_t i = 0;
+  for (; i + 8 <= text.size(); i += 8) {
+    std::uint64_t piece = 0;
+    std::memcpy(&piece, text.data() + i, 8);
+    h = (h ^ piece) * 0xff51afd7ed558ccdull;
+    h ^= h >> 32;
+  }
+  if (i < text.size()) {
+    std::uint64_t piece = 0;
+    std::memcpy(&piece, text.data() + i, text.size() - i);
+    h = (h ^ piece) * 0xff51afd7ed558ccdull;
+    h ^= h >> 32;
+  }
+  return h * 0x9fb21c651e98df25ull;
+}
+
+// Distinct values in order of first use. Gives up when nearly every value is new.
+class DictionaryBuilder {
+ public:
+  bool build(std::span<const std::string_view> values) {
+    codes.resize(values.size());
+    slots_.assign(1024, kEmpty);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      codes[i] = code_of(values[i]);
+      if ((i & 1023) == 1023 && entries.size() * 4 > i * 3 && i > 2000) return false;
+    }
+    return entries.size() * 4 <= values.size() * 3 || values.size() < 16;
+  }
+  std::vector<std::string_view> entries;
+  std::vector<std::int64_t> codes;
+
+ private:
+  static constexpr std::uint32_t kEmpty = 0xffffffffu;
+  std::int64_t code_of(std::string_view value) {
+    if (entries.size() * 2 >= slots_.size()) grow();
+    const std::uint64_t hash = quick_hash(value);
+    const std::size_t mask = slots_.size() - 1;
+    for (std::size_t i = (hash >> 24) & mask;; i = (i + 1) & mask) {
+      const std::uint32_t slot = slots_[i];
+      if (slot == kEmpty) {
+        slots_[i] = static_cast<std::uint32_t>(entries.size());
+        entries.push_back(value);
+        hashes_.push_back(hash);
+        return static_cast<std::int64_t>(entries.size()) - 1;
+      }
+      if (hashes_[slot] == hash && entries[slot] == value) return slot;
+    }
+  }
+  void grow() {
+    slots_.assign(slots_.size() * 4, kEmpty);
+    const std::size_t mask = slots_.size() - 1;
+    for (std::uint32_t entry = 0; entry < hashes_.size(); ++entry) {
+      std::size_t i = (hashes_[entry] >> 24) & mask;
+      while (slots_[i] != kEmpty) i = (i + 1) & mask;
+      slots_[i] = entry;
+    }
+  }
+  std::vector<std::uint32_t> slots_;
+  std::vector<std::uint64_t> hashes_;
+};
+
+bool all_equal(std::span<const std::string_view> values) {
+  for (const std::string_view value : values)
+    if (value != values[0]) return false;
+  return true;
+}
+
+bool encode_iso(std::span<const std::string_view> values, const RowTimes& row_times, std::string& out) {
+  std::int64_t first = 0;
+  if (!parse_iso_time(values[0], first)) return false;
+  const std::vector<std::int64_t> times = row_times();
+  std::vector<std::int64_t> distance(values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    std::int64_t ms = 0;
+    if (!parse_iso_time(values[i], ms)) return false;
+    distance[i] = static_cast<std::int64_t>(static_cast<std::uint64_t>(ms) - static_cast<std::uint64_t>(times[i]));
+  }
+  encode_ints(distance, out);
+  return true;
+}
+
+bool encode_numbers(std::span<const std::string_view> values, EncodedColumn& column) {
+  std::vector<Decimal> numbers(values.size());
+  int scale = 0;
+  bool fixed = true;      // all of one scale
+  bool shortest = true;   // none ends in a zero decimal
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (!parse_decimal(values[i], numbers[i])) return false;
+    if (i > 0 && numbers[i].scale != numbers[0].scale) fixed = false;
+    if (numbers[i].scale > 0 && numbers[i].mantissa % 10 == 0) shortest = false;
+    if (!fixed && !shortest) return false;
+    scale = std::max(scale, numbers[i].scale);
+  }
+  std::vector<std::int64_t> mantissas(values.size());
+  std::int64_t low = INT64_MAX;
+  std::int64_t high = INT64_MIN;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    std::int64_t wide = 0;
+    const std::int64_t power = kPowers[static_cast<std::size_t>(scale - numbers[i].scale)];
+    if (__builtin_mul_overflow(numbers[i].mantissa, power, &wide)) return false;
+    mantissas[i] = wide;
+    low = std::min(low, wide);
+    high = std::max(high, wide);
+  }
+  const double unit = static_cast<double>(kPowers[static_cast<std::size_t>(scale)]);
+  column.numeric = true;
+  column.min = static_cast<double>(low) / unit;
+  column.max = static_cast<double>(high) / unit;
+  if (scale == 0) {
+    column.encoding = Encoding::kInt;
+  } else {
+    column.encoding = Encoding::kDecimal;
+    ByteWriter to(column.bytes);
+    to.fixed<std::uint8_t>(static_cast<std::uint8_t>(scale));
+    to.fixed<std::uint8_t>(fixed ? 0 : 1);
+  }
+  encode_ints(mantissas, column.bytes);
+  return true;
+}
+
+}  // namespace
+
+EncodedColumn encode_column(std::span<const std::string_view> values, const RowTimes& times, bool unescape,
+                            TokenSet& tokens) {
+  EncodedColumn column;
+  std::string plain;
+  const auto add_tokens = [&](std::string_view value) {
+    tokens.add_text(value);
+    if (std::memchr(value.data(), '\\', value.size()) == nullptr) return;
+    column.escaped = true;
+    if (!unescape) return;
+    plain.clear();
+    append_unescaped(value, plain);
+    tokens.add_text(plain);
+  };
+  const char lead = values.empty() || values[0].empty() ? '\0' : values[0][0];
+  if (is_digit(lead) || lead == '-') {
+    if (encode_numbers(values, column)) return column;
+    column = {};
+    if (encode_iso(values, times, column.bytes)) {
+      column.encoding = Encoding::kIsoTime;
+      return column;
+    }
+    column = {};
+  }
+  ByteWriter to(column.bytes);
+  if (!values.empty() && all_equal(values)) {
+    column.encoding = Encoding::kConstant;
+    to.text(values[0]);
+    add_tokens(values[0]);
+    return column;
+  }
+  DictionaryBuilder dictionary;
+  if (dictionary.build(values)) {
+    column.encoding = Encoding::kDictionary;
+    to.varint(dictionary.entries.size());
+    encode_texts(dictionary.entries, column.bytes);
+    if (dictionary.entries.size() > 256) {
+      std::int64_t used = 0;
+      for (std::int64_t& code : dictionary.codes) {
+        const std::int64_t plain_code = code;
+        code = used - plain_code;
+        if (plain_code == used) ++used;
+      }
+    }
+    encode_ints(dictionary.codes, column.bytes);
+    for (const std::string_view value : dictionary.entries) add_tokens(value);
+    return column;
+  }
+  column.encoding = Encoding::kText;
+  encode_texts(values, column.bytes);
+  for (const std::string_view value : values) add_tokens(value);
+  return column;
+}
+
+namespace {
+
+// Mantissas to doubles, correctly rounded.
+bool fill_doubles(LogColumn& column) {
+  column.doubles.resize(column.mantissas.size());
+  const double unit = static_cast<double>(kPowers[static_cast<std::size_t>(column.scale)]);
+  constexpr std::int64_t kExact = 1ll << 53;
+  std::string text;
+  for (std::size_t i = 0; i < column.mantissas.size(); ++i) {
+    const std::int64_t m = column.mantissas[i];
+    if (m > -kExact && m < kExact) {
+      column.doubles[i] = static_cast<double>(m) / unit;  // both exact: one rounding
+      continue;
+    }
+    text.clear();
+    append_decimal(m, column.scale, false, text);
+    if (std::from_chars(text.data(), text.data() + text.size(), column.doubles[i]).ec != std::errc()) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+bool decode_column(Encoding encoding, std::string_view bytes, std::size_t n, const RowTimes& row_times,
+                   LogColumn& column) {
+  ByteReader in(bytes);
+  column.rows = n;
+  switch (encoding) {
+    case Encoding::kConstant: {
+      column.type = LogColumnType::kDictionary;
+      column.bytes = in.text();
+      column.dictionary = {std::string_view(column.bytes)};
+      column.codes8.assign(n, 0);
+      break;
+    }
+    case Encoding::kInt:
+      column.type = LogColumnType::kInt;
+      if (!decode_ints(in, n, column.ints)) return false;
+      break;
+    case Encoding::kDecimal: {
+      column.type = LogColumnType::kDouble;
+      column.scale = in.fixed<std::uint8_t>();
+      column.shortest = in.fixed<std::uint8_t>() != 0;
+      if (column.scale > 18 || !decode_ints(in, n, column.mantissas) || !fill_doubles(column)) return false;
+      break;
+    }
+    case Encoding::kIsoTime: {
+      column.type = LogColumnType::kInt;
+      if (!decode_ints(in, n, column.ints)) return false;
+      const std::vector<std::int64_t> times = row_times();
+      if (times.size() != n) return false;
+      for (std::size_t i = 0; i < n; ++i)
+        column.ints[i] = static_cast<std::int64_t>(static_cast<std::uint64_t>(column.ints[i]) +
+                                                   static_cast<std::uint64_t>(times[i]));
+      break;
+    }
+    case Encoding::kDictionary: {
+      column.type = LogColumnType::kDictionary;
+      const std::uint64_t entries = in.varint();
+      if (!in.ok() || entries > n || entries == 0) return false;
+      std::vector<std::uint32_t> offsets;
+      if (!decode_texts(in, static_cast<std::size_t>(entries), offsets, column.bytes)) return false;
+      column.dictionary.reserve(static_cast<std::size_t>(entries));
+      for (std::size_t i = 0; i < entries; ++i)
+        column.dictionary.push_back(std::string_view(column.bytes).substr(offsets[i], offsets[i + 1] - offsets[i]));
+      std::vector<std::int64_t> codes;
+      if (!decode_ints(in, n, codes)) return false;
+      if (entries > 256) {
+        std::int64_t used = 0;
+        for (std::int64_t& code : codes) {
+          code = used - code;
+          if (code == used) ++used;
+        }
+      }
+      for (const std::int64_t code : codes)
+        if (code < 0 || code >= static_cast<std::int64_t>(entries)) return false;
+      const auto fill = [&](auto& to) {
+        to.resize(n);
+        for (std::size_t i = 0; i < n; ++i)
+          to[i] = static_cast<typename std::remove_reference_t<decltype(to)>::value_type>(codes[i]);
+      };
+      if (entries <= 256) {
+        fill(column.codes8);
+      } else if (entries <= 65536) {
+        fill(column.codes16);
+      } else {
+        fill(column.codes32);
+      }
+      break;
+    }
+    case Encoding::kText:
+      column.type = LogColumnType::kText;
+      if (!decode_texts(in, n, column.offsets, column.bytes)) return false;
+      break;
+    default:
+      return false;
+  }
+  return in.ok();
+}
+
+}  // namespace fog::segments

@@ -1,0 +1,537 @@
+// The segment engine: log groups over one WAL, with background sealing and merging.
+//
+// WAL records of StoreId::kLogs bear the group's id. Payload, integers as varints:
+//   1 append       first sequence fixed u64 | stream | ingestion zigzag | fields: count, pairs of texts
+//                  | events: count | (timestamp - previous timestamp zigzag, size) each | message bytes
+//   2 drop group
+//   3 drop stream  stream
+//   4 hide before  before zigzag | sequence
+//   5 drop all
+#include "storage/base/log.h"
+#include "storage/base/worker_pool.h"
+#include "storage/log_store.h"
+#include "storage/segments/limits.h"
+#include "storage/segments/log_group.h"
+
+#include <charconv>
+#include <condition_variable>
+#include <cstring>
+#include <unordered_map>
+
+namespace fog {
+
+namespace {
+
+using namespace segments;
+
+enum class Operation : std::uint8_t { kAppend = 1, kDropGroup = 2, kDropStream = 3, kHideBefore = 4, kDropAll = 5 };
+
+constexpr std::size_t kSequenceOffset = 1;  // of the first sequence number in an append record
+
+std::string encode_append(const LogBatch& batch) {
+  std::size_t bytes = 64;
+  for (const LogEventIn& event : batch.events) bytes += event.message.size() + 6;
+  std::string payload;
+  payload.reserve(bytes);
+  ByteWriter to(payload);
+  to.fixed(static_cast<std::uint8_t>(Operation::kAppend));
+  to.fixed<std::uint64_t>(0);  // known only under the group's lock
+  to.varint(batch.stream);
+  to.zigzag(batch.ingestion_ms);
+  to.varint(batch.fields.size());
+  for (const auto& [name, value] : batch.fields) {
+    to.text(name);
+    to.text(value);
+  }
+  to.varint(batch.events.size());
+  std::int64_t previous = 0;
+  for (const LogEventIn& event : batch.events) {
+    to.zigzag(static_cast<std::int64_t>(static_cast<std::uint64_t>(event.timestamp_ms) - static_cast<std::uint64_t>(previous)));
+    to.varint(event.message.size());
+    previous = event.timestamp_ms;
+  }
+  for (const LogEventIn& event : batch.events) to.raw(event.message);
+  return payload;
+}
+
+bool decode_append(ByteReader& in, LogBatch& batch, LogSequence& first, std::vector<LogEventIn>& events) {
+  first = in.fixed<std::uint64_t>();
+  batch.stream = in.varint();
+  batch.ingestion_ms = in.zigzag();
+  const std::uint64_t fields = in.varint();
+  for (std::uint64_t i = 0; i < fields && in.ok(); ++i) {
+    std::string name(in.text());
+    batch.fields.emplace_back(std::move(name), in.text());
+  }
+  const std::uint64_t n = in.varint();
+  if (!in.ok() || n > in.rest().size()) return false;
+  std::vector<std::size_t> sizes;
+  std::int64_t previous = 0;
+  for (std::uint64_t i = 0; i < n; ++i) {
+    previous = static_cast<std::int64_t>(static_cast<std::uint64_t>(previous) + static_cast<std::uint64_t>(in.zigzag()));
+    events.push_back({previous, {}});
+    sizes.push_back(static_cast<std::size_t>(in.varint()));
+  }
+  for (std::size_t i = 0; i < events.size(); ++i) events[i].message = in.raw(sizes[i]);
+  batch.events = events;
+  return in.ok() && in.at_end();
+}
+
+class SegmentStore final : public RecoverableLogStore {
+ public:
+  SegmentStore(Wal& wal, LogStoreOptions options) : wal_(wal), options_(std::move(options)) {
+    limits_.events_max = std::clamp<std::size_t>(options_.block_events_max, 1, kBlockEventsLimit / 2);
+    limits_.bytes_max = std::max<std::size_t>(options_.block_bytes_max, 1024);
+  }
+  ~SegmentStore() override { stopping_ = true; }
+
+  Status open();
+  Status apply(const Wal::Record& record) override;
+  void replayed() override;
+
+  Result<Appended> append(const LogBatch& batch) override;
+  Result<LogSnapshot> snapshot(const LogScanSpec& spec) override;
+  Result<LogEvent> find(LogGroupId group, LogSequence sequence, std::int64_t timestamp_ms) override;
+  Result<Lsn> drop_group(LogGroupId group) override;
+  Result<Lsn> drop_stream(LogGroupId group, LogStreamId stream) override;
+  Status delete_before(LogGroupId group, std::int64_t before_ms) override;
+  LogGroupStats group_stats(LogGroupId group) override;
+  std::optional<LogStreamStats> stream_stats(LogGroupId group, LogStreamId stream) override;
+  LogStoreHealth health() override;
+  Status flush() override;
+  void maintain() override;
+  Result<bool> merge() override;
+  Result<Lsn> drop_all() override;
+
+ private:
+  using GroupPtr = std::shared_ptr<LogGroup>;
+  struct Groups {
+    std::unordered_map<LogGroupId, GroupPtr> live;
+    std::unordered_set<LogGroupId> dropped;  // of this process; ids are never reused
+  };
+
+  GroupPtr find_group(LogGroupId id) const {
+    const auto groups = groups_.lock_shared();
+    const auto it = groups->live.find(id);
+    return it == groups->live.end() ? nullptr : it->second;
+  }
+  // Null: dropped.
+  GroupPtr group_for_writing(LogGroupId id);
+  GroupPtr make_group(LogGroupId id) {
+    return std::make_shared<LogGroup>(
+        id, options_.folder.empty() ? std::filesystem::path() : options_.folder / std::to_string(id), limits_, *counters_);
+  }
+  std::vector<GroupPtr> all_groups() const {
+    std::vector<GroupPtr> result;
+    const auto groups = groups_.lock_shared();
+    for (const auto& entry : groups->live) result.push_back(entry.second);
+    return result;
+  }
+  OnDamage on_damage() const {
+    return [counters = counters_](const StoredBlock& block) {
+      ++counters->damaged_blocks;
+      counters->events_lost += block.summary.rows;
+      LOG_ERROR("a log block of {} events is damaged", block.summary.rows);
+    };
+  }
+  Lsn log_operation(Operation operation, LogGroupId id, std::initializer_list<std::uint64_t> numbers) {
+    std::string payload;
+    ByteWriter to(payload);
+    to.fixed(static_cast<std::uint8_t>(operation));
+    for (const std::uint64_t number : numbers) to.varint(number);
+    return wal_.append(StoreId::kLogs, id, payload);
+  }
+  void seal_later(const GroupPtr& group);
+  void seal(const GroupPtr& group);
+  void tell_applied();
+  void seal_heads_that_hold();
+  void merge_rounds();
+
+  Wal& wal_;
+  LogStoreOptions options_;
+  BlockLimits limits_;
+  std::shared_ptr<StoreCounters> counters_ = std::make_shared<StoreCounters>();
+  Guarded<Groups> groups_;
+  std::atomic<bool> stopping_{false};
+  std::atomic<bool> shrinking_{false};
+  std::atomic<bool> maintaining_{false};
+  std::atomic<std::uint64_t> appended_bytes_{0};
+
+  std::mutex pressure_mutex_;
+  std::condition_variable pressure_;
+  Guarded<std::unordered_set<LogGroupId>> queued_;  // groups whose sealing is on its way
+  std::unique_ptr<WorkerPool> pool_;                // last: its tasks use the rest
+};
+
+Status SegmentStore::open() {
+  if (options_.folder.empty()) return Ok{};
+  std::error_code error;
+  std::filesystem::create_directories(options_.folder, error);
+  if (error) return Error::internal("cannot create " + options_.folder.string() + ": " + error.message());
+  std::vector<std::filesystem::path> folders;
+  for (const auto& entry : std::filesystem::directory_iterator(options_.folder, error))
+    if (entry.is_directory()) folders.push_back(entry.path());
+  for (const std::filesystem::path& folder : folders) {
+    const std::string name = folder.filename().string();
+    LogGroupId id = 0;
+    const auto parsed = std::from_chars(name.data(), name.data() + name.size(), id);
+    if (parsed.ec != std::errc() || parsed.ptr != name.data() + name.size()) continue;
+    if (!std::filesystem::exists(folder / "MANIFEST", error)) {
+      // Never sealed (all is in the WAL) or dropped: nothing here counts.
+      std::filesystem::remove_all(folder, error);
+      continue;
+    }
+    GroupPtr group = make_group(id);
+    TRYV(group->open());
+    groups_.lock()->live.emplace(id, std::move(group));
+  }
+  return Ok{};
+}
+
+SegmentStore::GroupPtr SegmentStore::group_for_writing(LogGroupId id) {
+  if (GroupPtr group = find_group(id)) return group;
+  const auto groups = groups_.lock();
+  if (groups->dropped.contains(id)) return nullptr;
+  GroupPtr& group = groups->live[id];
+  if (group == nullptr) group = make_group(id);
+  return group;
+}
+
+Status SegmentStore::apply(const Wal::Record& record) {
+  ByteReader in(record.payload);
+  const auto operation = static_cast<Operation>(in.fixed<std::uint8_t>());
+  switch (operation) {
+    case Operation::kAppend: {
+      LogBatch batch;
+      LogSequence first = 0;
+      std::vector<LogEventIn> events;
+      if (!decode_append(in, batch, first, events)) return Error::corrupt("log record cannot be read");
+      batch.group = record.id;
+      const GroupPtr group = group_for_writing(record.id);
+      if (group == nullptr) return Ok{};
+      group->replay(batch, first, record.lsn);
+      if (group->head_is_full()) return group->seal();
+      return Ok{};
+    }
+    case Operation::kDropGroup:
+      if (const GroupPtr group = find_group(record.id)) {
+        group->drop();
+        const auto groups = groups_.lock();
+        groups->live.erase(record.id);
+        groups->dropped.insert(record.id);
+      }
+      return Ok{};
+    case Operation::kDropStream: {
+      const LogStreamId stream = in.varint();
+      if (!in.ok()) return Error::corrupt("log record cannot be read");
+      if (const GroupPtr group = find_group(record.id)) group->drop_stream(stream, [&] { return record.lsn; });
+      return Ok{};
+    }
+    case Operation::kHideBefore: {
+      const std::int64_t before = in.zigzag();
+      const LogSequence below = in.varint();
+      if (!in.ok()) return Error::corrupt("log record cannot be read");
+      if (const GroupPtr group = find_group(record.id)) group->replay_hide_before(before, below, record.lsn);
+      return Ok{};
+    }
+    case Operation::kDropAll:
+      for (const GroupPtr& group : all_groups()) {
+        group->drop();
+        const auto groups = groups_.lock();
+        groups->live.erase(group->id());
+        groups->dropped.insert(group->id());
+      }
+      return Ok{};
+  }
+  return Error::corrupt("log record of an unknown kind");
+}
+
+void SegmentStore::replayed() {
+  if (options_.threads > 0) pool_ = std::make_unique<WorkerPool>(options_.threads);
+  tell_applied();
+}
+
+// ---- writing ---------------------------------------------------------------------------------------------
+
+Result<LogStore::Appended> SegmentStore::append(const LogBatch& batch) {
+  std::size_t bytes = 0;
+  for (const LogEventIn& event : batch.events) {
+    if (event.message.size() > kMessageBytesMax) return Error::limit("a log message is longer than 16 MiB");
+    bytes += event.message.size();
+  }
+  if (bytes > kBatchBytesMax) return Error::limit("a batch of log events is larger than 64 MiB");
+  if (counters_->frozen_bytes.load() > options_.head_bytes_max * 2) {
+    if (pool_ == nullptr) {
+      TRYV(flush());
+    } else {
+      // Sealing is behind; the writer waits rather than memory growing without end.
+      std::unique_lock lock(pressure_mutex_);
+      const bool relieved = pressure_.wait_for(lock, std::chrono::seconds(10), [this] {
+        return counters_->frozen_bytes.load() <= options_.head_bytes_max * 2;
+      });
+      if (!relieved) return Error::busy("log storage cannot keep up");
+    }
+  }
+  const GroupPtr group = group_for_writing(batch.group);
+  if (group == nullptr) return Error::not_found("the log group was deleted");
+  std::string payload = encode_append(batch);
+  const std::uint64_t wal_bytes = appended_bytes_ += payload.size();
+  TRY(const Appended appended, group->append(
+                                   batch,
+                                   [&](LogSequence first) {
+                                     std::memcpy(payload.data() + kSequenceOffset, &first, sizeof first);
+                                     return wal_.append(StoreId::kLogs, batch.group, payload);
+                                   },
+                                   wal_bytes));
+  if (pool_ != nullptr) {
+    if (group->head_is_full()) seal_later(group);
+    if (counters_->active_bytes.load() > options_.head_bytes_max && !shrinking_.exchange(true)) {
+      const bool queued = pool_->submit([this] {
+        // The largest heads go until a quarter is free.
+        std::vector<std::pair<std::uint64_t, GroupPtr>> heads;
+        for (const GroupPtr& each : all_groups()) heads.emplace_back(each->sizes().head_bytes, each);
+        std::sort(heads.begin(), heads.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+        for (const auto& entry : heads) {
+          if (counters_->active_bytes.load() <= options_.head_bytes_max / 4 * 3) break;
+          entry.second->freeze();
+          seal(entry.second);
+        }
+        shrinking_ = false;
+      });
+      if (!queued) shrinking_ = false;
+    }
+  }
+  return appended;
+}
+
+void SegmentStore::seal_later(const GroupPtr& group) {
+  if (!queued_.lock()->insert(group->id()).second) return;
+  const bool queued = pool_->submit([this, group] {
+    queued_.lock()->erase(group->id());
+    seal(group);
+  });
+  if (!queued) queued_.lock()->erase(group->id());
+}
+
+void SegmentStore::seal(const GroupPtr& group) {
+  const Status status = group->seal();
+  if (!status.ok()) {
+    ++counters_->seal_failures;
+    LOG_ERROR("cannot seal log group {}: {}", group->id(), status.error().message());
+  }
+  tell_applied();
+  { const std::lock_guard lock(pressure_mutex_); }
+  pressure_.notify_all();
+}
+
+void SegmentStore::tell_applied() {
+  // Read before looking at the groups: what comes later is not claimed.
+  Lsn applied = wal_.last_lsn();
+  for (const GroupPtr& group : all_groups())
+    if (const std::optional<Lsn> oldest = group->oldest_unapplied()) applied = std::min(applied, *oldest - 1);
+  wal_.set_applied(StoreId::kLogs, applied);
+}
+
+Result<Lsn> SegmentStore::drop_group(LogGroupId id) {
+  const Lsn lsn = log_operation(Operation::kDropGroup, id, {});
+  GroupPtr group;
+  {
+    const auto groups = groups_.lock();
+    groups->dropped.insert(id);
+    if (const auto it = groups->live.find(id); it != groups->live.end()) {
+      group = std::move(it->second);
+      groups->live.erase(it);
+    }
+  }
+  if (group != nullptr) group->drop();
+  return lsn;
+}
+
+Result<Lsn> SegmentStore::drop_stream(LogGroupId id, LogStreamId stream) {
+  const GroupPtr group = find_group(id);
+  if (group == nullptr) return Lsn{0};
+  Lsn lsn = 0;
+  group->drop_stream(stream, [&] { return lsn = log_operation(Operation::kDropStream, id, {stream}); });
+  return lsn;
+}
+
+Status SegmentStore::delete_before(LogGroupId id, std::int64_t before_ms) {
+  const GroupPtr group = find_group(id);
+  if (group == nullptr) return Ok{};
+  group->hide_before(before_ms, [&](LogSequence below) {
+    std::string payload;
+    ByteWriter to(payload);
+    to.fixed(static_cast<std::uint8_t>(Operation::kHideBefore));
+    to.zigzag(before_ms);
+    to.varint(below);
+    return wal_.append(StoreId::kLogs, id, payload);
+  });
+  return group->drop_expired_files();
+}
+
+Result<Lsn> SegmentStore::drop_all() {
+  const Lsn lsn = log_operation(Operation::kDropAll, 0, {});
+  std::vector<GroupPtr> old;
+  {
+    const auto groups = groups_.lock();
+    for (auto& [id, group] : groups->live) {
+      groups->dropped.insert(id);
+      old.push_back(std::move(group));
+    }
+    groups->live.clear();
+  }
+  for (const GroupPtr& group : old) group->drop();
+  return lsn;
+}
+
+// ---- reading -----------------------------------------------------------------------------------------------
+
+Result<LogSnapshot> SegmentStore::snapshot(const LogScanSpec& spec) {
+  LogSnapshot result;
+  std::shared_ptr<const std::unordered_set<LogStreamId>> streams;
+  if (spec.streams)
+    streams = std::make_shared<const std::unordered_set<LogStreamId>>(spec.streams->begin(), spec.streams->end());
+  if (spec.from_ms > spec.to_ms) return result;
+  for (const LogGroupId id : spec.groups) {
+    const GroupPtr group = find_group(id);
+    if (group == nullptr) continue;
+    ReadScope scope{id, spec.from_ms, spec.to_ms, streams, group->hidden()};
+    for (auto& block : group->blocks(scope)) {
+      const BlockSummary summary = block->summary;
+      if (scope.hidden->expired(summary.timestamp_max, summary.sequence_max)) continue;
+      const std::shared_ptr<const StoredBlock> stored = block;
+      std::unique_ptr<LogBlock> reader = make_block_reader(std::move(block), scope, on_damage());
+      if (streams != nullptr) {
+        const Result<std::span<const LogStreamId>> ids = reader->stream_ids();
+        if (ids.ok() && std::none_of(ids->begin(), ids->end(), [&](LogStreamId s) { return streams->contains(s); }))
+          continue;
+      }
+      const bool possible = std::all_of(spec.where.begin(), spec.where.end(), [&](const auto& clause) {
+        return std::any_of(clause.begin(), clause.end(), [&](const LogPredicate& p) { return reader->may_contain(p); });
+      });
+      if (!possible) {
+        ++result.skipped.blocks;
+        result.skipped.events += summary.rows;
+        result.skipped.bytes += summary.message_bytes;
+        continue;
+      }
+      result.blocks.push_back(std::move(reader));
+    }
+  }
+  std::stable_sort(result.blocks.begin(), result.blocks.end(), [&](const auto& a, const auto& b) {
+    return spec.newest_first ? a->timestamp_max_ms() > b->timestamp_max_ms()
+                             : a->timestamp_min_ms() < b->timestamp_min_ms();
+  });
+  return result;
+}
+
+Result<LogEvent> SegmentStore::find(LogGroupId id, LogSequence sequence, std::int64_t timestamp_ms) {
+  const GroupPtr group = find_group(id);
+  if (group == nullptr) return Error::not_found("no such log event");
+  return group->find(sequence, timestamp_ms, on_damage());
+}
+
+LogGroupStats SegmentStore::group_stats(LogGroupId id) {
+  const GroupPtr group = find_group(id);
+  return group == nullptr ? LogGroupStats{} : group->stats(on_damage());
+}
+
+std::optional<LogStreamStats> SegmentStore::stream_stats(LogGroupId id, LogStreamId stream) {
+  const GroupPtr group = find_group(id);
+  if (group == nullptr) return std::nullopt;
+  const std::optional<StreamTotals> totals = group->stream_totals(stream);
+  if (!totals) return std::nullopt;
+  return LogStreamStats{totals->events, totals->first_timestamp, totals->last_timestamp, totals->last_ingestion};
+}
+
+LogStoreHealth SegmentStore::health() {
+  LogStoreHealth health;
+  for (const GroupPtr& group : all_groups()) {
+    const LogGroup::Sizes sizes = group->sizes();
+    health.head_events += sizes.head_events;
+    health.head_bytes += sizes.head_bytes;
+    health.segments += sizes.segments;
+    health.blocks += sizes.blocks;
+    health.disk_bytes += sizes.disk_bytes;
+  }
+  health.seals = counters_->seals;
+  health.merges = counters_->merges;
+  health.seal_failures = counters_->seal_failures;
+  health.damaged_blocks = counters_->damaged_blocks;
+  health.damaged_files = counters_->damaged_files;
+  health.events_lost = counters_->events_lost;
+  return health;
+}
+
+// ---- housekeeping --------------------------------------------------------------------------------------------
+
+Status SegmentStore::flush() {
+  for (const GroupPtr& group : all_groups()) {
+    group->freeze();
+    TRYV(group->seal());
+  }
+  tell_applied();
+  { const std::lock_guard lock(pressure_mutex_); }
+  pressure_.notify_all();
+  return Ok{};
+}
+
+Result<bool> SegmentStore::merge() {
+  bool merged = false;
+  for (const GroupPtr& group : all_groups()) {
+    TRY(const bool one, group->merge());
+    merged = merged || one;
+  }
+  return merged;
+}
+
+void SegmentStore::seal_heads_that_hold() {
+  const std::uint64_t now = appended_bytes_.load();
+  const std::uint64_t on_disk = wal_.stats().bytes_on_disk;
+  for (const GroupPtr& group : all_groups()) {
+    if (stopping_) return;
+    if (!group->oldest_unapplied()) continue;
+    const std::uint64_t since = group->oldest_wal_bytes();
+    // Operations (drops, retention) are cheap to write down at once.
+    const bool operation = since == UINT64_MAX;
+    if (!operation && on_disk < kWalBytesMax && now - std::min(now, since) < kWalBytesMax) continue;
+    group->freeze();
+    seal(group);
+  }
+}
+
+void SegmentStore::merge_rounds() {
+  constexpr int kRoundsMax = 8;
+  for (int round = 0; round < kRoundsMax && !stopping_; ++round) {
+    const Result<bool> merged = merge();
+    if (!merged.ok()) {
+      ++counters_->seal_failures;
+      LOG_ERROR("cannot merge log segments: {}", merged.error().message());
+      return;
+    }
+    if (!*merged) return;
+  }
+}
+
+void SegmentStore::maintain() {
+  if (pool_ == nullptr || maintaining_.exchange(true)) return;
+  const bool queued = pool_->submit([this] {
+    for (const GroupPtr& group : all_groups())
+      if (group->head_is_full()) seal(group);  // failed before
+    seal_heads_that_hold();
+    merge_rounds();
+    tell_applied();
+    maintaining_ = false;
+  });
+  if (!queued) maintaining_ = false;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<RecoverableLogStore>> open_log_store(Wal& wal, LogStoreOptions options) {
+  auto store = std::make_unique<SegmentStore>(wal, std::move(options));
+  TRYV(store->open());
+  return std::unique_ptr<RecoverableLogStore>(std::move(store));
+}
+
+}  // namespace fog
