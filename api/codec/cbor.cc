@@ -161,7 +161,7 @@ class Reader {
       if (!value(h, *member->shape, emplace(*member, out), &here, depth, false)) return false;
     }
     if (!error_.empty()) return false;
-    if (shape.is_union && named != 1 && decoding_.violations != nullptr)
+    if (shape.is_union && (named != 1 || seen.count() != 1) && decoding_.violations != nullptr)
       return fail("A union must have exactly one member set");
     check_required(shape, seen, path, decoding_);
     return true;

@@ -191,7 +191,7 @@ class Reader {
       const Path here{path, member->name};
       if (!read_value(value, type, *member->shape, emplace(*member, out), &here, depth)) return false;
     }
-    if (shape.is_union && named != 1 && decoding_.violations != nullptr)
+    if (shape.is_union && (named != 1 || seen.count() != 1) && decoding_.violations != nullptr)
       return fail("A union must have exactly one member set");
     check_required(shape, seen, path, decoding_);
     return true;
