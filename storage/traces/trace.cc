@@ -237,7 +237,8 @@ struct TraceAssembler::Impl {
 
   void read_links(const element& links) {
     if (!links.is_array()) return;
-    for (const element& each : links.get_array().value_unsafe()) {
+    const simdjson::dom::array all_links = links.get_array().value_unsafe();
+    for (const element& each : all_links) {
       const auto link = object_in(each);
       if (!link) continue;
       element id, span;
@@ -341,7 +342,8 @@ struct TraceAssembler::Impl {
     trace.entities.push_back(e);
     extras.push_back(extra);
     if (!children || !children->is_array()) return;
-    for (const element& child : children->get_array().value_unsafe()) {
+    const simdjson::dom::array all_children = children->get_array().value_unsafe();
+    for (const element& child : all_children) {
       const auto embedded_json = object_in(child);
       if (!embedded_json) continue;
       element id;
