@@ -194,6 +194,8 @@ class MetricStore {
   // Nothing that puts may be called from the visit.
   virtual void select(const SeriesFilter& filter, const SeriesInfo* after,
                       const Visit& visit) const = 0;
+  // Time of the newest datum.
+  virtual std::optional<Timestamp> newest(SeriesId id) const = 0;
   virtual bool has_account(std::string_view account) const = 0;
 
   // Slots of many series; position is the index in `ids` (each once). Unknown ids are passed over. May be

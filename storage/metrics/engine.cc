@@ -204,6 +204,7 @@ class Engine final : public MetricStore {
   std::optional<SeriesInfo> describe(SeriesId id) const override;
   void select(const SeriesFilter& filter, const SeriesInfo* after,
               const Visit& visit) const override;
+  std::optional<Timestamp> newest(SeriesId id) const override;
   bool has_account(std::string_view account) const override;
   Status scan(std::span<const SeriesId> ids, const ReadMetrics& spec,
               const ScanVisit& visit) const override;
@@ -547,6 +548,12 @@ void Engine::select(const SeriesFilter& filter, const SeriesInfo* after, const V
     if (const auto scope = catalogue_.find_scope(filter.account, filter.region))
       self.catalogue_.order(*scope);
   }
+}
+
+std::optional<Timestamp> Engine::newest(SeriesId id) const {
+  const std::shared_lock lock(mutex_);
+  if (!catalogue_.contains(id)) return std::nullopt;
+  return from_ms(catalogue_.at(id).newest_ms);
 }
 
 bool Engine::has_account(std::string_view account) const {
