@@ -3,6 +3,7 @@
 #include <sched.h>
 #include <sys/resource.h>
 
+#include "api/cloudwatch/service.h"
 #include "api/common/protocol.h"
 #include "api/common/registry.h"
 #include "api/common/services.h"
@@ -11,6 +12,7 @@
 #include "api/control/outbox_store.h"
 #include "api/control/request_log.h"
 #include "api/neighbours/sts.h"
+#include "api/sns/service.h"
 #include "server/data_folder.h"
 #include "server/fast_random.h"
 #include "server/http.h"
@@ -20,6 +22,7 @@
 #include "storage/base/log.h"
 #include "storage/base/random.h"
 #include "storage/base/worker_pool.h"
+#include "storage/log_store.h"
 #include "storage/metric_store.h"
 #include "storage/resource_store.h"
 #include "storage/trace_store.h"
@@ -110,6 +113,7 @@ struct App::Impl {
   std::unique_ptr<Wal> wal;
   std::unique_ptr<MetricStore> metrics;
   std::unique_ptr<TraceStore> traces;
+  std::unique_ptr<RecoverableLogStore> logs;
 
   // Threads.
   std::unique_ptr<WorkerPool> pool;
@@ -120,8 +124,10 @@ struct App::Impl {
   Services services;
   std::unique_ptr<ClockKeeper> clock_keeper;
   std::unique_ptr<OutboxStore> outbox;
+  std::unique_ptr<sns::Sns> sns;
   std::unique_ptr<MetricUpkeep> metric_upkeep;
-  std::vector<std::unique_ptr<Resettable>> forgetters;
+  std::vector<std::unique_ptr<Resettable>> own_forgetters;
+  std::vector<Resettable*> forgetters;
 
   // The way in.
   RequestLog requests;
@@ -138,10 +144,14 @@ struct App::Impl {
   std::filesystem::path below(const char* name) const { return config.ephemeral ? std::filesystem::path() : config.data / name; }
 
   Status open_stores();
+  void make_threads();
+  Status make_services();
   Status recover();
-  void start_services();
+  void register_services();
+  void start_workers();
   void build_way_in();
   Status open_doors();
+  std::optional<http::Response> link_page(const http::Request& request);
   std::vector<HealthCheck> health_checks();
   void write_metrics(PrometheusText& out);
 };
@@ -150,8 +160,11 @@ Result<std::unique_ptr<App>> App::start(const Config& config) {
   raise_descriptor_limit();
   auto impl = std::make_unique<Impl>(config);
   TRYV(impl->open_stores());
+  impl->make_threads();
+  TRYV(impl->make_services());
   TRYV(impl->recover());
-  impl->start_services();
+  impl->register_services();
+  impl->start_workers();
   impl->build_way_in();
   TRYV(impl->open_doors());
   return std::unique_ptr<App>(new App(std::move(impl)));
@@ -168,47 +181,91 @@ Status App::Impl::open_stores() {
   TRY(wal, Wal::open({.folder = below("wal"), .durability = config.durability}));
   TRY(metrics, MetricStore::open({.folder = below("metrics")}, *wal, clock));
   TRY(traces, TraceStore::open({.folder = below("traces"), .strict = config.durability == Durability::kStrict}, *wal, clock));
+  TRY(logs, open_log_store(*wal, {.folder = below("logs"), .threads = 1}));
   return Ok{};
 }
 
+void App::Impl::make_threads() {
+  pool = std::make_unique<WorkerPool>(cores());
+  outbound = std::make_unique<CurlOutbound>(
+      CurlOutbound::Options{.rules = {.allow_private = config.outbound_private}, .smtp = config.smtp});
+  workers = std::make_unique<Workers>(clock);
+}
+
+Status App::Impl::make_services() {
+  outbox = std::make_unique<OutboxStore>(*resources);
+  sns = std::make_unique<sns::Sns>(sns::Sns::Deps{.resources = *resources,
+                                                  .wal = *wal,
+                                                  .outbound = *outbound,
+                                                  .outbox = *outbox,
+                                                  .clock = clock,
+                                                  .random = random,
+                                                  .pool = pool.get()},
+                                   sns::Options{.external_url = config.external_url, .mail_from = config.smtp.from});
+  return sns->load();
+}
+
+// Hands each record of the log to the engine it belongs to.
 Status App::Impl::recover() {
   Status failed = Ok{};
   TRYV(wal->replay([&](const Wal::Record& record) {
     switch (record.store) {
-      case StoreId::kLogs: break;
+      case StoreId::kLogs:
+        if (auto applied = logs->apply(record); !applied.ok()) failed = std::move(applied);
+        break;
       case StoreId::kMetrics: metrics->replay(record); break;
       case StoreId::kTraces: traces->apply_record(record); break;
-      case StoreId::kDeliveries: break;
+      case StoreId::kDeliveries: sns->deliveries().replay(record); break;
     }
   }));
-  return failed;
+  TRYV(std::move(failed));
+  logs->replayed();
+  return Ok{};
 }
 
-void App::Impl::start_services() {
-  const std::size_t threads = cores();
-  pool = std::make_unique<WorkerPool>(threads);
-  outbound = std::make_unique<CurlOutbound>(
-      CurlOutbound::Options{.rules = {.allow_private = config.outbound_private}, .smtp = config.smtp});
-  workers = std::make_unique<Workers>(clock);
-  outbox = std::make_unique<OutboxStore>(*resources);
-
+void App::Impl::register_services() {
   services.add<Clock>(clock);
   services.add<Random>(random);
   services.add<Wal>(*wal);
   services.add<ResourceStore>(*resources);
   services.add<MetricStore>(*metrics);
+  services.add<LogStore>(*logs);
   services.add<TraceStore>(*traces);
   services.add<WorkerPool>(*pool);
   services.add<Outbound>(*outbound);
   services.add<Outbox>(*outbox);
+  services.add<sns::Sns>(*sns);
+  services.add<TopicPublisher>(*sns);
 
+  registry.add(cloudwatch::service());
+  registry.add(sns::service());
+}
+
+void App::Impl::start_workers() {
   metric_upkeep = std::make_unique<MetricUpkeep>(*metrics);
   workers->add(*metric_upkeep);
   workers->add(*traces);
+  workers->add(sns->deliveries());
 
-  forgetters.push_back(std::make_unique<ForgetMetrics>(*metrics));
-  forgetters.push_back(std::make_unique<ForgetTraces>(*traces));
-  forgetters.push_back(std::make_unique<ForgetResources>(*resources));
+  // Who forgets what; resources go last, when nothing refers to them any more.
+  forgetters = {sns.get()};
+  own_forgetters.push_back(std::make_unique<ForgetMetrics>(*metrics));
+  own_forgetters.push_back(std::make_unique<ForgetTraces>(*traces));
+  own_forgetters.push_back(std::make_unique<ForgetResources>(*resources));
+  for (const auto& own : own_forgetters) forgetters.push_back(own.get());
+}
+
+std::optional<http::Response> App::Impl::link_page(const http::Request& request) {
+  Call call;
+  call.account = config.account;
+  call.region = config.region;
+  call.request_id = request_ids.uuid();
+  call.now = clock.now();
+  call.source_ip = request.peer;
+  call.is_get = true;
+  call.services = &services;
+  call.base_url = config.external_url.empty() ? "http://" + std::string(request.header("host")) : config.external_url;
+  return sns::serve_link(*sns, call, request.target);
 }
 
 void App::Impl::build_way_in() {
@@ -227,7 +284,7 @@ void App::Impl::build_way_in() {
                             .default_account = config.account,
                             .default_region = config.region,
                             .started = clock.real_now()};
-  for (const auto& forgetter : forgetters) parts.resettables.push_back(forgetter.get());
+  parts.resettables = forgetters;
   control = std::make_unique<ControlPlane>(std::move(parts));
   pipeline = std::make_unique<Pipeline>(Pipeline::Parts{
       .api = *api,
@@ -237,7 +294,8 @@ void App::Impl::build_way_in() {
       .pool = *pool,
       .requests = requests,
       .request_ids = request_ids,
-      .guard = {.allowed_hosts = config.allowed_hosts, .allowed_origins = config.allowed_origins}});
+      .guard = {.allowed_hosts = config.allowed_hosts, .allowed_origins = config.allowed_origins},
+      .link_page = [this](const http::Request& request) { return link_page(request); }});
   http = std::make_unique<http::HttpServer>(
       http::Options{.threads = config.threads == 0 ? cores() : config.threads, .connections_max = config.connections_max}, *pipeline);
 }
@@ -250,6 +308,7 @@ Status App::Impl::open_doors() {
   port = *bound;
   addresses.push_back("api http://" + ListenAddress{config.listen.host, port}.text());
   outbound->set_own_ports({port});
+  sns->set_default_url("http://" + ListenAddress{config.listen.host, port}.text());
 
   for (const std::string& address : addresses) lines.push_back("listening " + address);
   lines.push_back(fmt::format("profile dev, durability {}", name_of(config.durability)));

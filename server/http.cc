@@ -263,10 +263,12 @@ class Connection {
  private:
   friend class Turn;
   Task<bool> read_head();  // false: close
+  bool body_is_here();
   Task<bool> read_body();
   Task<bool> read_plain_body(std::size_t size);
   Task<bool> read_chunked_body();
   Task<bool> read_some(asio::mutable_buffer into, std::size_t& n);
+  std::size_t write_now(std::string_view head, std::string_view body, error_code& error);
   Task<bool> write(std::string_view head, std::string_view body);
   Task<bool> write_response(bool last);
   Task<bool> write_stream();
@@ -500,33 +502,43 @@ char* room_for(std::string& body, std::size_t size) {
   return body.data();
 }
 
-Task<bool> Connection::read_body() {
+// What needs no more reading: no body, a small one that came with its head, one that is too large.
+bool Connection::body_is_here() {
   turn.body_too_large = false;
   turn.body_began_ns = 0;
   if (!head_.chunked && head_.content_length == 0) {
     turn.request.body.clear();
-    co_return true;
+    return true;
   }
   if (head_.content_length > shard.options->body_bytes_max) {
     turn.request.body.clear();
     turn.body_too_large = true;
     unread_input_ = true;
-    co_return true;
+    return true;
   }
-  const auto size = static_cast<std::size_t>(head_.content_length);
   const std::string_view buffered = buffer_.view().substr(head_bytes_);
-  if (!head_.chunked && buffered.size() >= size) {
-    std::memcpy(room_for(turn.request.body, size), buffered.data(), size);
-    head_bytes_ += size;
-    co_return true;
-  }
+  if (head_.chunked || buffered.size() < head_.content_length) return false;
+  const auto size = static_cast<std::size_t>(head_.content_length);
+  std::memcpy(room_for(turn.request.body, size), buffered.data(), size);
+  head_bytes_ += size;
+  return true;
+}
+
+Task<bool> Connection::read_body() {
+  const bool nothing_yet = buffer_.view().substr(head_bytes_).empty();
   enter(Phase::kBody, shard.options->body_grace);
-  if (head_.expects_continue && buffered.empty()) {
-    if (!co_await write("HTTP/1.1 100 Continue\r\n\r\n", {})) co_return false;
+  if (head_.expects_continue && nothing_yet) {
+    const bool sent = co_await write("HTTP/1.1 100 Continue\r\n\r\n", {});
+    if (!sent) co_return false;
     enter(Phase::kBody, shard.options->body_grace);
   }
-  if (head_.chunked) co_return co_await read_chunked_body();
-  co_return co_await read_plain_body(size);
+  bool read = false;
+  if (head_.chunked) {
+    read = co_await read_chunked_body();
+  } else {
+    read = co_await read_plain_body(static_cast<std::size_t>(head_.content_length));
+  }
+  co_return read;
 }
 
 Task<bool> Connection::read_plain_body(std::size_t size) {
@@ -577,7 +589,8 @@ Task<bool> Connection::read_chunked_body() {
   std::size_t total = 0;
   while (!reader.done() && !reader.fault()) {
     std::size_t n = 0;
-    if (!co_await read_some(asio::buffer(piece.get(), kChunkedReadBytes), n)) {
+    const bool came = co_await read_some(asio::buffer(piece.get(), kChunkedReadBytes), n);
+    if (!came) {
       if (timed_out) fault_ = Fault{408, "the request body took too long"};
       co_return false;
     }
@@ -601,26 +614,31 @@ Task<bool> Connection::read_chunked_body() {
   co_return true;
 }
 
-Task<bool> Connection::write(std::string_view head, std::string_view body) {
+// What the kernel takes at once of the two pieces; nearly always all of them.
+std::size_t Connection::write_now(std::string_view head, std::string_view body, error_code& error) {
   enter(Phase::kWrite, shard.options->write_timeout);
-  std::array<asio::const_buffer, 2> pieces{asio::buffer(head.data(), head.size()),
-                                           asio::buffer(body.data(), body.size())};
-  const std::size_t total = head.size() + body.size();
-  error_code error;
-  std::size_t sent = socket.write_some(pieces, error);
+  const std::array<asio::const_buffer, 2> pieces{asio::buffer(head.data(), head.size()),
+                                                 asio::buffer(body.data(), body.size())};
+  const std::size_t sent = socket.write_some(pieces, error);
   if (error == asio::error::would_block) error = {};
-  while (!error && sent < total) {
-    const auto rest = [&](std::size_t i, std::size_t skip) {
-      return asio::const_buffer(pieces[i]) + skip;
-    };
-    const std::size_t in_head = std::min(sent, head.size());
-    const std::array<asio::const_buffer, 2> left{rest(0, in_head), rest(1, sent - in_head)};
+  shard.bytes_out.add(sent);
+  return sent;
+}
+
+Task<bool> Connection::write(std::string_view head, std::string_view body) {
+  error_code error;
+  std::size_t sent = write_now(head, body, error);
+  while (!error && sent < head.size() + body.size()) {
+    const std::string_view head_left = head.substr(std::min(sent, head.size()));
+    const std::string_view body_left = body.substr(std::max(sent, head.size()) - head.size());
+    const std::array<asio::const_buffer, 2> left{asio::buffer(head_left.data(), head_left.size()),
+                                                 asio::buffer(body_left.data(), body_left.size())};
     const std::size_t n = co_await socket.async_write_some(left, asio::redirect_error(kAwait, error));
     sent += n;
+    shard.bytes_out.add(n);
     // A slow reader of a large answer may take its time as long as it reads at all.
     deadline_ms = steady_ms() + shard.options->write_timeout.count();
   }
-  shard.bytes_out.add(sent);
   co_return !error;
 }
 
@@ -677,7 +695,7 @@ Task<bool> Connection::write_stream() {
     } else if (!taken.bytes.empty()) {
       ok = co_await write(taken.bytes, {});
     } else if (taken.ended) {
-      if (chunked) ok = co_await write("0\r\n\r\n", {});
+      ok = co_await write(chunked ? "0\r\n\r\n" : "", {});
       break;
     } else {
       enter(Phase::kHandler, Millis(0));
@@ -708,7 +726,10 @@ Task<void> Connection::refuse(Fault fault) {
   turn.response = {};
   head_.method = {};
   shard.handler->refuse(fault, peer, turn.response);
-  if (co_await write_response(true)) co_await linger();
+  const bool sent = co_await write_response(true);
+  if (sent) {
+    co_await linger();
+  }
 }
 
 // Lets a client that is still sending read our answer: closing at once would reset the connection
@@ -721,7 +742,11 @@ Task<void> Connection::linger() {
   const auto waste = std::make_unique_for_overwrite<char[]>(kChunkedReadBytes);
   std::size_t total = 0;
   std::size_t n = 0;
-  while (total < kLingerBytesMax && co_await read_some(asio::buffer(waste.get(), kChunkedReadBytes), n)) total += n;
+  while (total < kLingerBytesMax) {
+    const bool came = co_await read_some(asio::buffer(waste.get(), kChunkedReadBytes), n);
+    if (!came) break;
+    total += n;
+  }
 }
 
 Task<void> Connection::run() {
@@ -729,8 +754,15 @@ Task<void> Connection::run() {
   socket.set_option(tcp::no_delay(true), error);
   socket.non_blocking(true, error);
   shard.add(*this);
+  bool lingers = false;
+  // Every co_await stands in a statement of its own: GCC 12 miscompiles some that are conditions.
   while (!error) {
-    if (!co_await read_head() || !co_await read_body()) break;
+    const bool has_head = co_await read_head();
+    if (!has_head) break;
+    if (!body_is_here()) {
+      const bool has_body = co_await read_body();
+      if (!has_body) break;
+    }
     shard.requests.add(1);
     enter(Phase::kHandler, Millis(0));
     clear_response();
@@ -747,17 +779,23 @@ Task<void> Connection::run() {
     bool last = turn.close || unread_input_ || !head_.keep_alive || shard.draining;
     if (turn.response.is_stream && stream) {
       last = last || head_.version_minor == 0;
-      if (!co_await write_stream() || last) break;
+      const bool streamed = co_await write_stream();
+      if (!streamed || last) break;
       continue;
     }
     if (stream) drop_stream();
-    if (!co_await write_response(last)) break;
+    const bool written = co_await write_response(last);
+    if (!written) break;
     if (last) {
-      if (unread_input_ || !buffer_.view().substr(head_bytes_).empty()) co_await linger();
+      lingers = unread_input_ || !buffer_.view().substr(head_bytes_).empty();
       break;
     }
   }
-  if (fault_) co_await refuse(*fault_);
+  if (fault_) {
+    co_await refuse(*fault_);
+  } else if (lingers) {
+    co_await linger();
+  }
   shard.remove(*this);
   socket.close(error);
 }

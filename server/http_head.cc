@@ -116,10 +116,11 @@ std::optional<Fault> parse_content_length(std::string_view value, Head& head) {
   return std::nullopt;
 }
 
-void apply_connection(std::string_view value, Head& head) {
+std::optional<Fault> apply_connection(std::string_view value, Head& head) {
   while (!value.empty()) {
     const std::size_t comma = value.find(',');
     const std::string_view token = trim(value.substr(0, comma));
+    if (!all_of_class(token, kToken)) return Fault{400, "bad Connection"};
     if (equal_ignoring_case(token, "close")) {
       head.keep_alive = false;
     } else if (head.version_minor == 0 && equal_ignoring_case(token, "keep-alive")) {
@@ -127,6 +128,7 @@ void apply_connection(std::string_view value, Head& head) {
     }
     value = comma == std::string_view::npos ? std::string_view() : value.substr(comma + 1);
   }
+  return std::nullopt;
 }
 
 // Headers that decide where the request ends, or which connection it is.
@@ -152,7 +154,7 @@ std::optional<Fault> apply_framing(const Header& header, Framing& seen, Head& he
       }
       break;
     case 10:
-      if (equal_ignoring_case(header.name, "connection")) apply_connection(header.value, head);
+      if (equal_ignoring_case(header.name, "connection")) return apply_connection(header.value, head);
       break;
     case 14:
       if (equal_ignoring_case(header.name, "content-length")) return parse_content_length(header.value, head);

@@ -95,10 +95,7 @@ void Pipeline::handle(http::Turn& turn) {
     auto ours = parts_.api.route(x);
     if (!ours.ok()) return answer(work, std::move(ours).error());
     if (!*ours) {
-      work.own_name = path_of(x.request.target);
-      if (shows_console(x.request)) return finish(work, to_console());
-      return finish(work, path_of(x.request.target) == "/" ? parts_.control.answer(x.request)
-                                                             : plain(404, "UnknownOperationException", "There is nothing at this path."));
+      return unrouted(work);
     }
     if (auto ready = prepare(work); !ready.ok()) return answer(work, std::move(ready).error());
     call(work);
@@ -106,6 +103,18 @@ void Pipeline::handle(http::Turn& turn) {
     LOG_ERROR("request {}: {}", path_of(work.request().target), e.what());
     answer(work, Error::internal("The request could not be carried out."));
   }
+}
+
+// Neither one of our services nor one of our pages.
+void Pipeline::unrouted(Work& work) {
+  const http::Request& request = work.x->request;
+  work.own_name = path_of(request.target);
+  if (shows_console(request)) return finish(work, to_console());
+  if (work.own_name == "/") return finish(work, parts_.control.answer(request));
+  if (request.method == "GET" && parts_.link_page) {
+    if (auto page = parts_.link_page(request)) return finish(work, std::move(*page));
+  }
+  finish(work, plain(404, "UnknownOperationException", "There is nothing at this path."));
 }
 
 Pipeline::Work& Pipeline::begin(http::Turn& turn) {

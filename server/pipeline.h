@@ -7,7 +7,9 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
+#include <optional>
 
 #include "api/common/protocol.h"
 #include "api/control/control.h"
@@ -31,6 +33,8 @@ class Pipeline final : public http::Handler {
     RequestLog& requests;
     Random& request_ids;
     GuardRules guard;
+    // Pages and files that links in notifications lead to; nothing: not one of them.
+    std::function<std::optional<http::Response>(const http::Request&)> link_page;
   };
   // How fast large bodies arrive: from the first byte of the body to decode(), bodies >= 256 KiB.
   struct BodyStats {
@@ -52,6 +56,7 @@ class Pipeline final : public http::Handler {
   bool guard(Work& work);
   bool own_page(Work& work);
   bool neighbour(Work& work);
+  void unrouted(Work& work);
   Status prepare(Work& work);
   void call(Work& work);
   void after_call(Work& work);
