@@ -314,7 +314,11 @@ void DeliveryQueue::pump() {
       again_ = false;
     }
     const std::vector<Job> jobs = take_jobs(deps_.clock.now());
-    for (const Job& job : jobs) start(job);
+    std::vector<Job> unsent;
+    for (const Job& job : jobs) {
+      if (!start(job)) unsent.push_back(job);
+    }
+    put_back(std::move(unsent));
     bool flush_now = false;
     {
       const std::lock_guard lock(mutex_);
@@ -374,24 +378,18 @@ std::optional<DeliveryQueue::Route> DeliveryQueue::route(const Message& message,
   return out;
 }
 
-void DeliveryQueue::start(const Job& job) {
+bool DeliveryQueue::start(const Job& job) {
   const auto found = route(*job.message, job.target);
   if (!found) {
     finish(job, Route{}, {.kind = Attempt::Kind::kDropped});
-    return;
+    return true;
   }
   const Route& to = *found;
   if (to.rate) {
     const Timestamp now = deps_.clock.now();
     const std::lock_guard lock(mutex_);
     Lane& lane = lane_of(job);
-    if (lane.not_before > now) {
-      // Taken together with one that used this second's share: back to the front, unsent.
-      --lane.in_flight;
-      --in_flight_;
-      push_job(job, true);
-      return;
-    }
+    if (lane.not_before > now) return false;  // taken together with one that used this moment's share
     lane.not_before = now + Millis(std::max(1, 1000 / *to.rate));
   }
   if (job.message->targets[job.target].dead_letter) {
@@ -412,7 +410,7 @@ void DeliveryQueue::start(const Job& job) {
     if (to.protocol == "sms") {
       if (opted_out_ && opted_out_(document.account, document.region, to.endpoint)) {
         finish(job, to, {.kind = Attempt::Kind::kRefused, .response = "Phone number is opted out"});
-        return;
+        return true;
       }
       if (!document.direct_protocol && document.sender_name && !document.sender_name->empty())
         text = *document.sender_name + "> " + text;
@@ -423,7 +421,7 @@ void DeliveryQueue::start(const Job& job) {
         request.body = fmt::format(R"({{"phoneNumber":{},"message":{},"messageId":{}}})", json_string(to.endpoint),
                                    json_string(text), json_string(document.message_id));
         send_request(job, to, std::move(request));
-        return;
+        return true;
       }
     } else if (const auto platform = to.endpoint.find("endpoint/"); platform != std::string::npos) {
       // arn:...:endpoint/<PLATFORM>/<name>/<id>: the payload of that platform.
@@ -434,6 +432,16 @@ void DeliveryQueue::start(const Job& job) {
     }
     std::string raw = text;
     deliver_outbox(job, to, std::move(text), std::move(raw));
+  }
+  return true;
+}
+
+void DeliveryQueue::put_back(std::vector<Job> jobs) {
+  const std::lock_guard lock(mutex_);
+  for (auto job = jobs.rbegin(); job != jobs.rend(); ++job) {
+    --lane_of(*job).in_flight;
+    --in_flight_;
+    push_job(std::move(*job), true);
   }
 }
 

@@ -156,7 +156,9 @@ class DeliveryQueue final : public Worker {
   void push_job(Job job, bool front);     // mutex_ held
   Lane& lane_of(const Job& job);          // mutex_ held
   std::optional<Route> route(const Message& message, std::size_t target) const;
-  void start(const Job& job);
+  // False: its endpoint takes no more at this moment.
+  bool start(const Job& job);
+  void put_back(std::vector<Job> jobs);
   void deliver_http(const Job& job, const Route& route);
   void deliver_mail(const Job& job, const Route& route);
   void deliver_queue(const Job& job, const Route& route, const std::string& queue_arn);
