@@ -1,6 +1,7 @@
 // Every structure of the four services, filled at random, must survive encoding and decoding in
 // every format. A fixed seed; a failure prints the shape.
 #include <gtest/gtest.h>
+#include <re2/re2.h>
 
 #include <cmath>
 #include <cstring>
@@ -133,6 +134,22 @@ TEST(EveryShape, all_248_operations_are_described) {
   std::size_t n = 0;
   for (const ServiceInfo* service : kServices) n += service->operations.size();
   EXPECT_EQ(n, 248u);
+}
+
+// A pattern that does not compile would silently not be checked.
+TEST(EveryShape, has_a_pattern_that_can_be_run_or_none) {
+  int n = 0;
+  for (const ServiceInfo* service : kServices) {
+    std::set<const Shape*> shapes;
+    for (const OperationInfo* operation : service->operations) collect(operation->input, shapes);
+    for (const Shape* shape : shapes) {
+      if (shape->pattern.empty()) continue;
+      const RE2 pattern(re2::StringPiece(shape->pattern.data(), shape->pattern.size()));
+      EXPECT_TRUE(pattern.ok()) << shape->name << ": " << pattern.error();
+      ++n;
+    }
+  }
+  EXPECT_GT(n, 40);
 }
 
 TEST(EveryShape, survives_json) {
