@@ -274,18 +274,16 @@ Result<ExprPtr> Parser::field() {
       if (token_.text.size() > 9) return unexpected();
       node->path.push_back({token_.text, true});
       TRYV(advance());
-      std::size_t end = token_.end;
-      TRYV(expect_symbol("]"));
+      if (!at_symbol("]")) return unexpected();
       // `].name` goes on; the dot touches the bracket.
-      std::string_view text = lexer_.text();
-      if (end + 1 < text.size() && text[end] == '.') {
+      std::size_t end = token_.end;
+      if (end < lexer_.text().size() && lexer_.text()[end] == '.') {
         lexer_.seek(end + 1);
         TRYV(advance());
-        last_end_ = end;
         if (token_.kind != Token::Kind::kIdent || token_.begin != end + 1) return unexpected();
         for (const std::string& segment : token_.path) node->path.push_back({segment, false});
-        TRYV(advance());
       }
+      TRYV(advance());
       continue;
     }
     break;
