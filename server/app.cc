@@ -3,6 +3,7 @@
 #include <sched.h>
 #include <sys/resource.h>
 
+#include "api/cloudwatch/metrics.h"
 #include "api/cloudwatch/service.h"
 #include "api/common/protocol.h"
 #include "api/common/registry.h"
@@ -11,6 +12,8 @@
 #include "api/control/control.h"
 #include "api/control/outbox_store.h"
 #include "api/control/request_log.h"
+#include "api/logs/queries.h"
+#include "api/logs/service.h"
 #include "api/neighbours/sts.h"
 #include "api/sns/service.h"
 #include "server/data_folder.h"
@@ -25,6 +28,7 @@
 #include "storage/log_store.h"
 #include "storage/metric_store.h"
 #include "storage/resource_store.h"
+#include "storage/sqlite/database.h"
 #include "storage/trace_store.h"
 #include "storage/wal/wal.h"
 
@@ -113,7 +117,7 @@ struct App::Impl {
   std::unique_ptr<Wal> wal;
   std::unique_ptr<MetricStore> metrics;
   std::unique_ptr<TraceStore> traces;
-  std::unique_ptr<RecoverableLogStore> logs;
+  std::unique_ptr<RecoverableLogStore> log_store;
 
   // Threads.
   std::unique_ptr<WorkerPool> pool;
@@ -124,7 +128,11 @@ struct App::Impl {
   Services services;
   std::unique_ptr<ClockKeeper> clock_keeper;
   std::unique_ptr<OutboxStore> outbox;
+  std::unique_ptr<MetricSink> metric_sink;
   std::unique_ptr<sns::Sns> sns;
+  std::unique_ptr<logs::Logs> logs;
+  std::unique_ptr<logs::Queries> queries;
+  std::unique_ptr<logs::LogUpkeep> log_upkeep;
   std::unique_ptr<MetricUpkeep> metric_upkeep;
   std::vector<std::unique_ptr<Resettable>> own_forgetters;
   std::vector<Resettable*> forgetters;
@@ -181,7 +189,7 @@ Status App::Impl::open_stores() {
   TRY(wal, Wal::open({.folder = below("wal"), .durability = config.durability}));
   TRY(metrics, MetricStore::open({.folder = below("metrics")}, *wal, clock));
   TRY(traces, TraceStore::open({.folder = below("traces"), .strict = config.durability == Durability::kStrict}, *wal, clock));
-  TRY(logs, open_log_store(*wal, {.folder = below("logs"), .threads = 1}));
+  TRY(log_store, open_log_store(*wal, {.folder = below("logs"), .threads = 1}));
   return Ok{};
 }
 
@@ -202,7 +210,11 @@ Status App::Impl::make_services() {
                                                   .random = random,
                                                   .pool = pool.get()},
                                    sns::Options{.external_url = config.external_url, .mail_from = config.smtp.from});
-  return sns->load();
+  TRYV(sns->load());
+  logs = std::make_unique<logs::Logs>(logs::Logs::Deps{.resources = *resources, .store = *log_store, .wal = *wal, .clock = clock});
+  queries = std::make_unique<logs::Queries>(*logs, *pool, random);
+  metric_sink = cloudwatch::make_metric_sink(*metrics, clock);
+  return Ok{};
 }
 
 // Hands each record of the log to the engine it belongs to.
@@ -211,7 +223,7 @@ Status App::Impl::recover() {
   TRYV(wal->replay([&](const Wal::Record& record) {
     switch (record.store) {
       case StoreId::kLogs:
-        if (auto applied = logs->apply(record); !applied.ok()) failed = std::move(applied);
+        if (auto applied = log_store->apply(record); !applied.ok()) failed = std::move(applied);
         break;
       case StoreId::kMetrics: metrics->replay(record); break;
       case StoreId::kTraces: traces->apply_record(record); break;
@@ -219,7 +231,7 @@ Status App::Impl::recover() {
     }
   }));
   TRYV(std::move(failed));
-  logs->replayed();
+  log_store->replayed();
   return Ok{};
 }
 
@@ -229,15 +241,20 @@ void App::Impl::register_services() {
   services.add<Wal>(*wal);
   services.add<ResourceStore>(*resources);
   services.add<MetricStore>(*metrics);
-  services.add<LogStore>(*logs);
+  services.add<LogStore>(*log_store);
   services.add<TraceStore>(*traces);
   services.add<WorkerPool>(*pool);
   services.add<Outbound>(*outbound);
   services.add<Outbox>(*outbox);
   services.add<sns::Sns>(*sns);
   services.add<TopicPublisher>(*sns);
+  services.add<MetricSink>(*metric_sink);
+  services.add<logs::Logs>(*logs);
+  services.add<LogSink>(*logs);
+  services.add<logs::Queries>(*queries);
 
   registry.add(cloudwatch::service());
+  registry.add(logs::service());
   registry.add(sns::service());
 }
 
@@ -245,10 +262,12 @@ void App::Impl::start_workers() {
   metric_upkeep = std::make_unique<MetricUpkeep>(*metrics);
   workers->add(*metric_upkeep);
   workers->add(*traces);
+  log_upkeep = std::make_unique<logs::LogUpkeep>(*logs);
+  workers->add(*log_upkeep);
   workers->add(sns->deliveries());
 
   // Who forgets what; resources go last, when nothing refers to them any more.
-  forgetters = {sns.get()};
+  forgetters = {queries.get(), logs.get(), sns.get()};
   own_forgetters.push_back(std::make_unique<ForgetMetrics>(*metrics));
   own_forgetters.push_back(std::make_unique<ForgetTraces>(*traces));
   own_forgetters.push_back(std::make_unique<ForgetResources>(*resources));
@@ -355,6 +374,14 @@ void App::Impl::write_metrics(PrometheusText& out) {
   out.gauge("fogwatch_metric_head_bytes", "Metrics in memory.").value(number(m.head_bytes));
   out.gauge("fogwatch_metric_disk_bytes", "Metrics on disk.").value(number(m.bytes_on_disk));
   out.gauge("fogwatch_metric_chunks_damaged", "Chunks that failed their check.").value(number(m.chunks_damaged));
+  const LogStoreHealth l = log_store->health();
+  out.gauge("fogwatch_log_head_events", "Log events in memory, not yet sealed.").value(number(l.head_events));
+  out.gauge("fogwatch_log_head_bytes", "Their bytes.").value(number(l.head_bytes));
+  out.gauge("fogwatch_log_segments", "Sealed segments.").value(number(l.segments));
+  out.gauge("fogwatch_log_disk_bytes", "Logs on disk.").value(number(l.disk_bytes));
+  out.counter("fogwatch_log_seals_total", "Heads sealed.").value(number(l.seals));
+  out.counter("fogwatch_log_seal_failures_total", "Seals the disk refused.").value(number(l.seal_failures));
+  out.gauge("fogwatch_log_damaged_blocks", "Blocks that failed their check.").value(number(l.damaged_blocks));
   const TraceStore::Stats t = traces->stats();
   out.counter("fogwatch_trace_documents_total", "Segment documents.")
       .value(number(t.documents_accepted), {{"verdict", "accepted"}})
@@ -387,14 +414,25 @@ bool App::stop(Millis grace) {
   return drained;
 }
 
+// Every file once: checksums of log segments, the structure of every database.
 Result<std::vector<std::string>> check_data_folder(const std::filesystem::path& folder) {
   std::error_code error;
   if (!std::filesystem::is_regular_file(folder / "FORMAT", error)) {
     return Error::invalid(folder.string() + " is not a data folder of Fogwatch");
   }
-  // The lock is taken for as long as this reads.
-  TRY(auto lock, DataFolder::open(folder));
-  return std::vector<std::string>{};
+  TRY(auto lock, DataFolder::open(folder));  // nobody writes while this reads
+  std::vector<std::string> findings;
+  if (std::filesystem::is_directory(folder / "logs", error)) {
+    TRY(auto report, check_log_folder(folder / "logs"));
+    findings = std::move(report.findings);
+  }
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+    if (!entry.is_regular_file() || entry.path().extension() != ".db") continue;
+    auto database = Database::open(entry.path(), {.read_only = true});
+    Status sound = database.ok() ? database->check() : Status(std::move(database).error());
+    if (!sound.ok()) findings.push_back(fmt::format("{}: {}", entry.path().string(), sound.error().message()));
+  }
+  return findings;
 }
 
 }  // namespace fog

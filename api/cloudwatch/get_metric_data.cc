@@ -142,7 +142,7 @@ Result<GetMetricDataOutput> get_metric_data(Call& call, const GetMetricDataInput
   return out;
 }
 
-constexpr Operation kOperations[] = {bind<get_metric_data>()};
+constexpr Operation kOperations[] = {heavy(bind<get_metric_data>())};
 
 }  // namespace
 

@@ -92,7 +92,7 @@ Result<FilterLogEventsResponse> filter_log_events(Call& call, const FilterLogEve
   return out;
 }
 
-constexpr Operation kOperations[] = {bind<filter_log_events>()};
+constexpr Operation kOperations[] = {heavy(bind<filter_log_events>())};
 
 }  // namespace
 
