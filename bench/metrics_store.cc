@@ -1,0 +1,272 @@
+// The metrics store by itself: ingestion, bytes a sample, memory, queries. Fixed seed.
+//
+//   bench_metrics_store [series=10000] [minutes=1440] [folder]
+// Prints one line a figure; goals stand beside those the project has.
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <set>
+
+#include "query/metric_math/search.h"
+#include "query/metrics_insights/select.h"
+#include "query/statistics/statistic.h"
+#include "storage/metric_store.h"
+
+namespace fog {
+namespace {
+
+using Clock_ = std::chrono::steady_clock;
+constexpr std::int64_t kStartMs = 1'767'571'200'000;
+
+double ms_since(Clock_::time_point t) { return std::chrono::duration<double, std::milli>(Clock_::now() - t).count(); }
+double cpu_s() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+         static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+double rss_mib() {
+  std::ifstream file("/proc/self/statm");
+  double total = 0;
+  double resident = 0;
+  file >> total >> resident;
+  return resident * static_cast<double>(sysconf(_SC_PAGESIZE)) / (1 << 20);
+}
+
+// Series and values of the kinds programs publish: latencies with two decimals, counts, costs with
+// six, percentages, zeros and ones.
+struct Generated {
+  std::vector<std::vector<std::pair<std::string, std::string>>> dimensions;
+  std::vector<std::vector<DimensionView>> views;
+  std::vector<std::string> names;
+  std::vector<int> kinds;
+  std::vector<double> bases;
+  std::mt19937_64 random{1};
+
+  explicit Generated(std::size_t n) {
+    const char* const kNames[] = {"InferenceLatency", "TokensUsed", "InferenceCount", "InferenceCost",
+                                  "PipelineSuccess",  "PipelineError", "JobDuration", "CPUUserTime"};
+    for (std::size_t i = 0; i < n; ++i) {
+      const int kind = static_cast<int>(random() % 8);
+      kinds.push_back(kind);
+      names.emplace_back(kNames[kind]);
+      bases.push_back(60 + 40 * static_cast<double>(i % 17));
+      dimensions.push_back({{"Environment", i % 3 == 0 ? "production" : "staging"},
+                            {"Model", "model-" + std::to_string(i % 19)},
+                            {"Host", "node-" + std::to_string(i)}});
+    }
+    for (const auto& d : dimensions) {
+      views.emplace_back();
+      for (const auto& [name, value] : d) views.back().push_back({name, value});
+    }
+  }
+  double value(std::size_t i) {
+    std::normal_distribution<double> gauss;
+    const double base = bases[i];
+    const auto round = [](double v, double scale) { return std::round(v * scale) / scale; };
+    switch (kinds[i]) {
+      case 0: return round(base * std::exp(0.35 * gauss(random)), 100);
+      case 1: return std::floor(base * 3 * std::exp(0.5 * gauss(random)));
+      case 2: return std::floor(base / 10 * static_cast<double>(random() % 1000) / 1000) + 1;
+      case 3: return round(base / 1e4 * std::exp(0.5 * gauss(random)), 1e6);
+      case 4: return 1;
+      case 5: return random() % 100 < 3 ? 1 : 0;
+      case 6: return round(base / 7 * std::exp(0.2 * gauss(random)), 1000);
+      default: return round(std::min(100.0, std::max(0.0, base / 12 + 4 * gauss(random))), 100);
+    }
+  }
+};
+
+std::uint64_t folder_bytes(const std::filesystem::path& folder) {
+  std::uint64_t bytes = 0;
+  for (const auto& e : std::filesystem::recursive_directory_iterator(folder))
+    if (e.is_regular_file()) bytes += e.file_size();
+  return bytes;
+}
+
+struct Engine {
+  std::unique_ptr<Wal> wal;
+  std::unique_ptr<MetricStore> store;
+};
+
+Engine open(const std::filesystem::path& folder, const Clock& clock) {
+  Engine e;
+  Wal::Options log;
+  log.folder = folder / "wal";
+  e.wal = std::move(Wal::open(log)).value();
+  MetricStore::Options options;
+  options.folder = folder / "metrics";
+  e.store = std::move(MetricStore::open(options, *e.wal, clock)).value();
+  (void)e.wal->replay([&](const Wal::Record& r) {
+    if (r.store == StoreId::kMetrics) e.store->replay(r);
+  });
+  return e;
+}
+
+int run(int argc, char** argv) {
+  const auto series = static_cast<std::size_t>(argc > 1 ? std::atoi(argv[1]) : 10000);
+  const int minutes = argc > 2 ? std::atoi(argv[2]) : 1440;
+  const std::filesystem::path folder =
+      argc > 3 ? std::filesystem::path(argv[3]) : std::filesystem::temp_directory_path() / "fog-bench-metrics";
+  std::filesystem::remove_all(folder);
+  ManualClock clock{from_ms(kStartMs)};
+  Engine e = open(folder, clock);
+  fmt::print("start: {:.1f} MiB resident\n", rss_mib());
+  Generated data(series);
+
+  // --- ingestion: a minute at a time, 1000 datums a call, time moving along -------------------------
+  double put_s = 0;
+  double put_max_ms = 0;
+  std::vector<double> values(series);
+  std::vector<MetricPoint> points;
+  const double cpu_before = cpu_s();
+  double generating = 0;
+  for (int m = 0; m < minutes; ++m) {
+    const auto g = Clock_::now();
+    for (std::size_t i = 0; i < series; ++i) values[i] = data.value(i);
+    generating += ms_since(g);
+    const Timestamp time = from_ms(kStartMs + m * 60'000);
+    clock.set(time + std::chrono::seconds(5));
+    for (std::size_t i = 0; i < series; i += 1000) {
+      points.clear();
+      for (std::size_t k = i; k < std::min(series, i + 1000); ++k) {
+        MetricPoint& p = points.emplace_back();
+        p.metric_namespace = data.kinds[k] < 6 ? "AIDevOps" : "WaferMonitor";
+        p.metric_name = data.names[k];
+        p.dimensions = data.views[k];
+        p.time = time;
+        p.values = std::span(&values[k], 1);
+      }
+      const auto t = Clock_::now();
+      if (!e.store->put({"000000000000", "us-east-1", points}).ok()) return 1;
+      const double took = ms_since(t);
+      put_s += took / 1000;
+      put_max_ms = std::max(put_max_ms, took);
+    }
+    e.store->tick(clock.now());
+  }
+  const double n = static_cast<double>(series) * minutes;
+  fmt::print("put: {:.0f} samples, {:.2f} M/s inside put(), slowest call {:.1f} ms, CPU {:.1f} s beside {:.1f} s of "
+             "generating\n",
+             n, n / put_s / 1e6, put_max_ms, cpu_s() - cpu_before - generating / 1000, generating / 1000);
+  fmt::print("memory after: {:.0f} MiB resident (goals: 150 for 10 k series, 600 for 100 k)\n", rss_mib());
+  auto t = Clock_::now();
+  (void)e.store->flush();
+  fmt::print("flush of the rest: {:.0f} ms\n", ms_since(t));
+  clock.advance(std::chrono::hours(27));
+  t = Clock_::now();
+  e.store->tick(clock.now());
+  fmt::print("join of the day: {:.0f} ms\n", ms_since(t));
+  fmt::print("disk: {:.2f} bytes a sample in parts (goal 4, stretch 2.5), {:.2f} with series and log\n",
+             static_cast<double>(e.store->stats().bytes_on_disk) / n, static_cast<double>(folder_bytes(folder)) / n);
+
+  // --- queries ---------------------------------------------------------------------------------------
+  const Timestamp start = from_ms(kStartMs);
+  const Timestamp end = from_ms(kStartMs + minutes * 60'000ll);
+  std::vector<SeriesId> ids;
+  SeriesFilter all{.account = "000000000000", .region = "us-east-1"};
+  t = Clock_::now();
+  e.store->select(all, nullptr, [&](const SeriesView& v) {
+    ids.push_back(v.id);
+    return true;
+  });
+  fmt::print("first select (brings the order about): {:.1f} ms for {} series\n", ms_since(t), ids.size());
+  const auto measure = [&](const char* what, int times, auto&& body) {
+    body();
+    std::vector<double> took;
+    for (int i = 0; i < times; ++i) {
+      const auto at = Clock_::now();
+      body();
+      took.push_back(ms_since(at));
+    }
+    std::sort(took.begin(), took.end());
+    fmt::print("{}: median {:.2f} ms, worst {:.2f} ms\n", what, took[took.size() / 2], took.back());
+  };
+  ReadMetrics spec;
+  spec.start = start;
+  spec.end = end;
+  measure("one series, all at 60 s (goal 1.6 ms over the wire)", 50,
+          [&] { (void)e.store->read(ids[ids.size() / 2], spec); });
+  measure("500 series, all at 60 s (goal 150 ms over the wire)", 5, [&] {
+    std::vector<SeriesId> some;
+    for (std::size_t i = 0; i < 500 && i < ids.size(); ++i) some.push_back(ids[i * (ids.size() / 500 + 1) % ids.size()]);
+    std::sort(some.begin(), some.end());
+    some.erase(std::unique(some.begin(), some.end()), some.end());
+    (void)e.store->scan(some, spec, [](std::size_t, SlotColumns&) {});
+  });
+  const auto select = metrics_insights::parse("SELECT AVG(InferenceLatency) FROM AIDevOps GROUP BY Model").value();
+  const auto insights = [&](const std::string& text, Timestamp from, Timestamp to) {
+    const auto s = metrics_insights::parse(text).value();
+    const auto plan = metrics_insights::plan(s, *e.store, "000000000000", "us-east-1", {});
+    (void)metrics_insights::execute(s, plan, *e.store, from, to, std::chrono::seconds(60));
+  };
+  measure("SELECT AVG GROUP BY over one metric, all", 3,
+          [&] { insights("SELECT AVG(InferenceLatency) FROM AIDevOps GROUP BY Model", start, end); });
+  measure("average by one label over every series, all (goal 1100 ms, stretch 500; one thread)", 3, [&] {
+    std::vector<SeriesId> sorted = ids;
+    std::sort(sorted.begin(), sorted.end());
+    metrics_insights::Plan plan;
+    plan.groups.resize(19);
+    for (std::size_t g = 0; g < 19; ++g) plan.groups[g].values = {std::to_string(g)};
+    for (std::size_t i = 0; i < sorted.size(); ++i) plan.groups[i % 19].series.push_back(sorted[i]);
+    (void)metrics_insights::execute(select, plan, *e.store, start, end, std::chrono::seconds(60));
+  });
+  measure("average by one label over every series, 3 h (goal 150 ms; one thread)", 5, [&] {
+    metrics_insights::Plan plan;
+    plan.groups.resize(1);
+    plan.groups[0].values = {"x"};
+    plan.groups[0].series = ids;
+    (void)metrics_insights::execute(select, plan, *e.store, end - std::chrono::hours(3), end, std::chrono::seconds(60));
+  });
+  measure("SEARCH that returns 100 (goal 30 ms over 100 k series)", 10, [&] {
+    auto search = metric_math::Search::parse("{AIDevOps,Environment,Host,Model} InferenceLatency Model=\"model-3\"").value();
+    SeriesFilter filter = all;
+    filter.metric_namespace = search.metric_namespace();
+    filter.dimension_names = search.dimension_names();
+    std::size_t found = 0;
+    e.store->select(filter, nullptr, [&](const SeriesView& v) {
+      if (search.matches(v, "000000000000")) ++found;
+      return found < 100;
+    });
+  });
+  measure("ListMetrics page with one dimension filter (goal 5 ms)", 20, [&] {
+    SeriesFilter filter = all;
+    filter.dimensions.push_back({"Model", "model-3"});
+    std::size_t found = 0;
+    e.store->select(filter, nullptr, [&](const SeriesView&) { return ++found < 500; });
+  });
+  measure("p99 over 10 k distributions of 100 values (goal 50 ms)", 3, [&] {
+    static std::vector<Distribution> d = [] {
+      std::vector<Distribution> out(10'000);
+      std::mt19937_64 r(5);
+      for (auto& one : out)
+        for (int i = 0; i < 100; ++i) one.add(static_cast<double>(r() % 100000) / 100, 1);
+      return out;
+    }();
+    static const Statistic p99 = *parse_statistic("p99");
+    double sum = 0;
+    for (const auto& one : d) sum += compute(p99, {100, 1, 1, 1, &one}).value_or(0);
+    if (sum < 0) std::abort();
+  });
+
+  // --- restart ----------------------------------------------------------------------------------------
+  e = {};
+  t = Clock_::now();
+  e = open(folder, clock);
+  fmt::print("restart: {:.0f} ms (goal 300)\n", ms_since(t));
+  e = {};
+  std::filesystem::remove_all(folder);
+  return 0;
+}
+
+}  // namespace
+}  // namespace fog
+
+int main(int argc, char** argv) { return fog::run(argc, argv); }
