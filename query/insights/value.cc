@@ -125,7 +125,7 @@ Num parse_number(std::string_view text) {
   if (stop != end) return {};
   if (error == std::errc::result_out_of_range) {
     // Too small is zero, too large is no number.
-    if (!std::isfinite(d) || std::abs(d) > 1) return {};
+    if (text.find("e-") == std::string_view::npos && text.find("E-") == std::string_view::npos) return {};
     d = 0;
   } else if (error != std::errc()) {
     return {};

@@ -20,9 +20,11 @@ class Fields final : public RowsCommand {
     std::vector<std::string> names;
     for (const Projection& item : items_) {
       TRY(NodePtr node, binder.scalar(*item.expr));
-      // A plain field keeps its meaning; everything else is a new column from here on.
-      if (!item.alias.empty() || !item.expr->plain_field() || node->kind != NodeKind::kSlot)
-        binder.define_expr(item.name, std::move(node));
+      // A field of the events keeps its meaning; everything else is a column from here on.
+      bool raw = node->kind == NodeKind::kSlot &&
+                 binder.program().slots[static_cast<std::size_t>(node->slot)].kind == Slot::Kind::kField &&
+                 binder.program().slots[static_cast<std::size_t>(node->slot)].name == item.name;
+      if (!raw) binder.define_expr(item.name, std::move(node));
       names.push_back(item.name);
     }
     if (word_ == "display")

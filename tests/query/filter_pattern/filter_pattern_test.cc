@@ -140,9 +140,9 @@ TEST(FilterPattern, any_bytes_are_parsed_or_refused) {
 }
 
 TEST(FilterPattern, values_of_metric_filters) {
-  auto json = parse("{ $.latency = * }");
-  EXPECT_EQ((*json)->value("{\"latency\": 1.50}", "$.latency"), "1.50");
-  EXPECT_EQ((*json)->value("{\"latency\": [1]}", "$.latency"), std::nullopt);
+  auto latency = parse("{ $.latency = * }");
+  EXPECT_EQ((*latency)->value("{\"latency\": 1.50}", "$.latency"), "1.50");
+  EXPECT_EQ((*latency)->value("{\"latency\": [1]}", "$.latency"), std::nullopt);
   auto delimited = parse("[ip, ..., bytes]");
   EXPECT_EQ((*delimited)->value("1.1.1.1 x y 77", "$bytes"), "77");
   EXPECT_EQ((*delimited)->value("1.1.1.1 x y 77", "$2"), "x");
