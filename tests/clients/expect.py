@@ -56,4 +56,4 @@ def pages(call, key, **request):
 
 def token_in(mail):
     """The confirmation token of a mail in the outbox: in its link or, for email-json, in its envelope."""
-    return re.search(r'Token(?:=|\\?": ?\\?")([0-9A-Za-z]+)', json.dumps(mail)).group(1)
+    return re.search(r'(?i)token(?:=|\\?": ?\\?")([0-9A-Za-z]+)', json.dumps(mail)).group(1)
