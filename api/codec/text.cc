@@ -181,11 +181,12 @@ std::optional<std::int64_t> parse_integer(std::string_view text) {
 }
 
 std::optional<double> parse_double(std::string_view text) {
-  if (text == "NaN") return std::nan("");
-  if (text == "Infinity") return HUGE_VAL;
-  if (text == "-Infinity") return -HUGE_VAL;
+  // The protocols' words, and those of the older Python SDK's query forms.
+  if (text == "NaN" || text == "nan") return std::nan("");
+  if (text == "Infinity" || text == "inf") return HUGE_VAL;
+  if (text == "-Infinity" || text == "-inf") return -HUGE_VAL;
   if (text.starts_with('+')) text.remove_prefix(1);
-  // from_chars also takes "inf" and "nan", which no protocol does.
+  // from_chars takes more spellings of them, which nobody sends.
   if (text.empty() || (text[0] != '-' && text[0] != '.' && (text[0] < '0' || text[0] > '9'))) return std::nullopt;
   if (text.size() > 1 && text[0] == '-' && (text[1] == 'i' || text[1] == 'n' || text[1] == 'I' || text[1] == 'N'))
     return std::nullopt;
