@@ -156,6 +156,11 @@ def suites(build):
                  *sorted(str(file.relative_to(js)) for file in js.glob("*.test.mjs"))],
                 read_junit, env=env, cwd=js, skip=reason)
 
+    if list((ROOT / "web").glob("src/**/*.test.ts*")) + list((ROOT / "web").glob("tests/**/*.test.ts*")):
+        vitest = ROOT / "web/node_modules/vitest/vitest.mjs"
+        yield Suite("console", [node or "node", vitest, "run", "--reporter=junit", "--outputFile={report}"], read_junit, cwd=ROOT / "web",
+                    skip=None if node and vitest.exists() else "npm packages not installed (registry not reachable)")
+
     reason = gone or (None if newest.exists() and can_import(newest, "boto3, aws_xray_sdk") else "no newest boto3 (PyPI not reachable)")
     for folder in sorted(path.parent for path in (ROOT / "tests/scenarios").glob("*/test_*.py")):
         yield Suite(f"scenarios/{folder.name}", [newest, *pytest, folder], read_junit, env=env, skip=reason)
