@@ -12,16 +12,21 @@ void assign(std::string& into, std::string_view text) { into.assign(text.substr(
 
 }  // namespace
 
+std::uint64_t RequestLog::next_serial() {
+  static std::atomic<std::uint64_t> last{0};
+  return ++last;
+}
+
 RequestLog::Ring& RequestLog::own_ring() {
   // A thread serves one log for as long as it lives; tests that make several pay for the search.
   struct Own {
-    const RequestLog* log = nullptr;
+    std::uint64_t log = 0;
     std::shared_ptr<Ring> ring;
   };
   thread_local Own own;
-  if (own.log != this) {
+  if (own.log != serial_) {
     own.ring = std::make_shared<Ring>();
-    own.log = this;
+    own.log = serial_;
     const std::lock_guard lock(mutex_);
     rings_.push_back(own.ring);
   }

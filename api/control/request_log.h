@@ -4,7 +4,7 @@
 // lock nobody else wants; readers merge the rings. Threads: any.
 #pragma once
 
-#include <array>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -68,7 +68,9 @@ class RequestLog {
     Totals totals;
   };
   Ring& own_ring();
+  static std::uint64_t next_serial();
 
+  const std::uint64_t serial_ = next_serial();  // tells logs apart, also one at a former one's address
   const std::size_t ring_size_;
   mutable std::mutex mutex_;  // guards rings_
   std::vector<std::shared_ptr<Ring>> rings_;
