@@ -261,8 +261,7 @@ void check_value(const Shape& shape, const void* value, const Path* path, Decodi
   if (shape.element != nullptr) check_elements(shape, value, path, decoding);
 }
 
-void check_required(const Shape& shape, const Seen& seen, const Path* path, Decoding& decoding) {
-  if (decoding.violations == nullptr || shape.required_count == 0) return;
+void report_missing(const Shape& shape, const Seen& seen, const Path* path, Decoding& decoding) {
   for (std::size_t i = 0; i < shape.member_count; ++i) {
     const Member& member = shape.members[i];
     if (!member.required || seen.has(i)) continue;

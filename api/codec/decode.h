@@ -43,6 +43,7 @@ class Seen {
   void set(std::size_t member) { bits_ |= std::uint64_t{1} << (member & 63); }
   bool has(std::size_t member) const { return (bits_ >> (member & 63) & 1) != 0; }
   int count() const { return __builtin_popcountll(bits_); }
+  bool covers(std::uint64_t mask) const { return (bits_ & mask) == mask; }
 
  private:
   std::uint64_t bits_ = 0;  // no structure has more than 64 members; the generator makes sure
@@ -62,7 +63,10 @@ bool set_enum(const Shape& shape, std::string_view text, void* at, const Path* p
 void check_value(const Shape& shape, const void* value, const Path* path, Decoding& decoding);
 
 // Reports the required members that `seen` lacks.
-void check_required(const Shape& shape, const Seen& seen, const Path* path, Decoding& decoding);
+void report_missing(const Shape& shape, const Seen& seen, const Path* path, Decoding& decoding);
+inline void check_required(const Shape& shape, const Seen& seen, const Path* path, Decoding& decoding) {
+  if (!seen.covers(shape.required_mask) && decoding.violations != nullptr) report_missing(shape, seen, path, decoding);
+}
 
 // True when `decoding` asks for checks and this shape has any.
 inline bool wants_check(const Shape& shape, const Decoding& decoding) {

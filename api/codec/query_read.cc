@@ -21,9 +21,22 @@ int hex(char c) {
   return -1;
 }
 
+// Not zero when one of the eight bytes is c.
+std::uint64_t has_byte(std::uint64_t word, char c) {
+  word ^= 0x0101010101010101ull * static_cast<unsigned char>(c);
+  return (word - 0x0101010101010101ull) & ~word & 0x8080808080808080ull;
+}
+
 // Decodes into `to`, which is as large as the encoded text; a bad escape stands for itself.
 char* percent_decode(std::string_view text, char* to) {
   for (std::size_t i = 0; i < text.size(); ++i) {
+    // Eight bytes at a time while nothing is escaped.
+    for (std::uint64_t word; i + 8 <= text.size(); i += 8, to += 8) {
+      std::memcpy(&word, text.data() + i, 8);
+      if ((has_byte(word, '%') | has_byte(word, '+')) != 0) break;
+      std::memcpy(to, &word, 8);
+    }
+    if (i == text.size()) break;
     char c = text[i];
     if (c == '+') {
       c = ' ';
@@ -137,7 +150,7 @@ class Reader {
     if (shape.kind == Kind::kStruct) {
       if (shape.is_union && level.seen.count() != 1 && decoding_.violations != nullptr)
         return fail("A union must have exactly one member set");
-      if (shape.required_count > 0) check_required(shape, level.seen, path(), decoding_);
+      if (!level.seen.covers(shape.required_mask)) check_required(shape, level.seen, path(), decoding_);
     } else if (wants_check(shape, decoding_)) {
       check_value(shape, level.at, path(), decoding_);
     }
@@ -149,6 +162,7 @@ class Reader {
   bool leave(std::string_view previous, std::string_view key) {
     const std::size_t n = std::min(previous.size(), key.size());
     std::size_t common = 0;
+    while (common + 8 <= n && std::memcmp(previous.data() + common, key.data() + common, 8) == 0) common += 8;
     while (common < n && previous[common] == key[common]) ++common;
     while (levels_.size() > 1 && levels_.back().end > common)
       if (!pop()) return false;
@@ -335,8 +349,8 @@ bool Form::add(std::string_view encoded) {
   auto space = std::make_unique_for_overwrite<char[]>(encoded.size());
   char* to = space.get();
   storage_.push_back(std::move(space));
-  parameters_.reserve(parameters_.size() +
-                      std::min<std::size_t>(kParametersMax, 1 + static_cast<std::size_t>(std::count(encoded.begin(), encoded.end(), '&'))));
+  // A parameter of a structure in a list takes about so much.
+  parameters_.reserve(parameters_.size() + std::min<std::size_t>(kParametersMax, 1 + encoded.size() / 40));
   while (!encoded.empty()) {
     const auto* stop = static_cast<const char*>(std::memchr(encoded.data(), '&', encoded.size()));
     const std::string_view pair = encoded.substr(0, stop == nullptr ? encoded.size() : static_cast<std::size_t>(stop - encoded.data()));

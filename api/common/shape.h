@@ -102,7 +102,7 @@ struct Shape {
   std::uint16_t error_status = 400;
   std::uint16_t enum_count = 0;
   std::uint16_t member_count = 0;
-  std::uint16_t required_count = 0;
+  std::uint64_t required_mask = 0;  // bit i: member i is required
   const Member* members = nullptr;
   const std::string_view* enum_values = nullptr;
   const Shape* element = nullptr;  // of a list; the value of a map

@@ -191,7 +191,9 @@ def shape_row(model: Model, types: Types, shape: Shape, extra: list) -> list:
                          f"Presence::{presence}, {'true' if required else 'false'}}},")
         extra.append("};")
         rows.append(f".member_count = {len(members)}")
-        rows.append(f".required_count = {sum(1 for m in members if m[4])}")
+        mask = sum(1 << i for i, m in enumerate(members) if m[4])
+        if mask:
+            rows.append(f".required_mask = {mask:#x}")
         rows.append(f".members = members_{shape.name}")
     if shape.kind == "enum":
         rows.append(f".enum_values = values_{shape.name}")
