@@ -7,6 +7,8 @@
 #include <map>
 #include <set>
 
+#include "api/cloudwatch/anomaly.h"
+#include "api/cloudwatch/insight_rules.h"
 #include "api/cloudwatch/labels.h"
 #include "api/cloudwatch/model.h"
 #include "api/common/services.h"
@@ -317,6 +319,13 @@ class Run {
     environment.start_ms = to_ms(context_.start);
     environment.end_ms = to_ms(context_.end);
     environment.search = [this](const math::SearchCall& call) { return search(call); };
+    environment.band = [this](const math::Series& series, double width) {
+      return anomaly_band(context_, series, series.source >= 0 ? &sources_[static_cast<std::size_t>(series.source)] : nullptr,
+                          width);
+    };
+    environment.insight_rule = [this](const std::string& rule, const std::string& metric, std::int64_t period_ms) {
+      return insight_rule_series(context_, rule, metric, period_ms);
+    };
     auto evaluated = math::evaluate(given_, environment);
     if (!evaluated.ok()) {
       if (evaluated.error().kind() == ErrorKind::kInvalid) return validation(evaluated.error().message());

@@ -30,7 +30,8 @@ Error on_invalid(const OperationInfo& operation, std::span<const Violation> viol
 Service service() {
   return {.info = &kService,
           .operations = {put_metric_operations(), metric_read_operations(), metric_data_operations(),
-                         dashboard_operations(), tag_operations()},
+                         dashboard_operations(), tag_operations(), anomaly_operations(),
+                         insight_rule_operations(), metric_stream_operations(), setting_operations()},
           .errors = kErrors,
           .on_invalid = on_invalid};
 }

@@ -19,5 +19,10 @@ std::span<const Operation> metric_read_operations();
 std::span<const Operation> metric_data_operations();
 std::span<const Operation> dashboard_operations();
 std::span<const Operation> tag_operations();
+std::span<const Operation> anomaly_operations();
+std::span<const Operation> insight_rule_operations();
+std::span<const Operation> metric_stream_operations();
+std::span<const Operation> setting_operations();
+std::span<const Operation> widget_image_operations();
 
 }  // namespace fog::cloudwatch

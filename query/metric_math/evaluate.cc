@@ -409,7 +409,8 @@ class Evaluator {
   }
 
   Result<Value> f_band(const Expr& call) {
-    TRY(const Series s, series(call, 0));
+    TRY(Series s, series(call, 0));
+    if (call.args[0].kind != Expr::Kind::kId) s.source = -1;  // computed: no detector is its own
     double width = 2;
     if (call.args.size() == 2) {
       TRY(width, scalar(call, 1));
