@@ -16,12 +16,14 @@
 #include "api/logs/service.h"
 #include "api/neighbours/sts.h"
 #include "api/sns/service.h"
+#include "api/xray/service.h"
 #include "server/data_folder.h"
 #include "server/fast_random.h"
 #include "server/http.h"
 #include "server/outbound.h"
 #include "server/pipeline.h"
 #include "server/workers.h"
+#include "server/xray_daemon.h"
 #include "storage/base/log.h"
 #include "storage/base/random.h"
 #include "storage/base/worker_pool.h"
@@ -37,6 +39,10 @@ namespace {
 
 // The background thread ticks every second; this long without a round is an illness.
 constexpr Millis kWorkersStuck{60'000};
+
+// Which listener a request came through.
+constexpr int kApiDoor = 0;
+constexpr int kXrayDoor = 1;
 
 std::size_t cores() {
   cpu_set_t set;
@@ -133,6 +139,8 @@ struct App::Impl {
   std::unique_ptr<logs::Logs> logs;
   std::unique_ptr<logs::Queries> queries;
   std::unique_ptr<logs::LogUpkeep> log_upkeep;
+  std::unique_ptr<xray::XRay> xray;
+  std::vector<std::unique_ptr<Worker>> xray_workers;
   std::unique_ptr<MetricUpkeep> metric_upkeep;
   std::vector<std::unique_ptr<Resettable>> own_forgetters;
   std::vector<Resettable*> forgetters;
@@ -145,6 +153,7 @@ struct App::Impl {
   std::unique_ptr<Pipeline> pipeline;
   std::unique_ptr<Workers> workers;
   std::unique_ptr<http::HttpServer> http;
+  std::unique_ptr<XrayDaemon> xray_daemon;
   std::uint16_t port = 0;
   std::vector<std::string> addresses;  // "api http://127.0.0.1:4566"
   std::vector<std::string> lines;
@@ -159,6 +168,7 @@ struct App::Impl {
   void start_workers();
   void build_way_in();
   Status open_doors();
+  void open_xray_door(const ListenAddress& at, std::vector<std::uint16_t>& own_ports);
   std::optional<http::Response> link_page(const http::Request& request);
   std::vector<HealthCheck> health_checks();
   void write_metrics(PrometheusText& out);
@@ -214,6 +224,8 @@ Status App::Impl::make_services() {
   logs = std::make_unique<logs::Logs>(logs::Logs::Deps{.resources = *resources, .store = *log_store, .wal = *wal, .clock = clock});
   queries = std::make_unique<logs::Queries>(*logs, *pool, random);
   metric_sink = cloudwatch::make_metric_sink(*metrics, clock);
+  xray = std::make_unique<xray::XRay>(*traces, *resources, clock, random,
+                                      xray::XRay::Sinks{.metrics = metric_sink.get(), .logs = logs.get(), .notify = {}});
   return Ok{};
 }
 
@@ -252,9 +264,11 @@ void App::Impl::register_services() {
   services.add<logs::Logs>(*logs);
   services.add<LogSink>(*logs);
   services.add<logs::Queries>(*queries);
+  services.add<xray::XRay>(*xray);
 
   registry.add(cloudwatch::service());
   registry.add(logs::service());
+  registry.add(xray::service());
   registry.add(sns::service());
 }
 
@@ -264,10 +278,12 @@ void App::Impl::start_workers() {
   workers->add(*traces);
   log_upkeep = std::make_unique<logs::LogUpkeep>(*logs);
   workers->add(*log_upkeep);
+  xray_workers = xray::workers(*xray);
+  for (const auto& worker : xray_workers) workers->add(*worker);
   workers->add(sns->deliveries());
 
   // Who forgets what; resources go last, when nothing refers to them any more.
-  forgetters = {queries.get(), logs.get(), sns.get()};
+  forgetters = {queries.get(), logs.get(), xray.get(), sns.get()};
   own_forgetters.push_back(std::make_unique<ForgetMetrics>(*metrics));
   own_forgetters.push_back(std::make_unique<ForgetTraces>(*traces));
   own_forgetters.push_back(std::make_unique<ForgetResources>(*resources));
@@ -320,21 +336,41 @@ void App::Impl::build_way_in() {
 }
 
 Status App::Impl::open_doors() {
-  auto bound = http->listen(config.listen.host, config.listen.port, 0);
+  auto bound = http->listen(config.listen.host, config.listen.port, kApiDoor);
   if (!bound.ok()) {
     return Error(bound.error().kind(), bound.error().message() + "; choose another with --listen ADDRESS:PORT (port 0 takes any free one)");
   }
   port = *bound;
   addresses.push_back("api http://" + ListenAddress{config.listen.host, port}.text());
-  outbound->set_own_ports({port});
+  std::vector<std::uint16_t> own_ports{port};
+  if (config.xray_listen) open_xray_door(*config.xray_listen, own_ports);
+  outbound->set_own_ports(std::move(own_ports));
   sns->set_default_url("http://" + ListenAddress{config.listen.host, port}.text());
 
   for (const std::string& address : addresses) lines.push_back("listening " + address);
   lines.push_back(fmt::format("profile dev, durability {}", name_of(config.durability)));
   lines.push_back("Ready.");
   workers->start();
+  if (xray_daemon) xray_daemon->start();
   http->start();
   return Ok{};
+}
+
+// A side door: when it cannot be had, the server starts without it.
+void App::Impl::open_xray_door(const ListenAddress& at, std::vector<std::uint16_t>& own_ports) {
+  auto opened = XrayDaemon::open(
+      at.host, at.port,
+      [this](const std::string& address, std::uint16_t wanted) { return http->listen(address, wanted, kXrayDoor); },
+      [this](std::span<const std::string_view> documents) {
+        return xray::take_documents(*xray, {.account = config.account, .region = config.region}, documents).rejected;
+      });
+  if (!opened.ok()) {
+    LOG_WARN("no X-Ray daemon: {}; choose another address with --xray-listen, or off", opened.error().message());
+    return;
+  }
+  xray_daemon = std::move(*opened);
+  own_ports.push_back(xray_daemon->port());
+  addresses.push_back("xray " + ListenAddress{at.host, xray_daemon->port()}.text());
 }
 
 std::vector<HealthCheck> App::Impl::health_checks() {
@@ -387,6 +423,14 @@ void App::Impl::write_metrics(PrometheusText& out) {
       .value(number(t.documents_accepted), {{"verdict", "accepted"}})
       .value(number(t.documents_rejected), {{"verdict", "rejected"}});
   out.gauge("fogwatch_trace_head_bytes", "Traces in memory.").value(number(t.head_bytes));
+  if (xray_daemon) {
+    const XrayDaemon::Stats x = xray_daemon->stats();
+    out.counter("fogwatch_xray_datagrams_total", "Datagrams of the X-Ray door.").value(number(x.datagrams));
+    out.counter("fogwatch_xray_datagrams_rejected_total", "Datagrams or documents refused.")
+        .value(number(x.rejected_headers), {{"part", "header"}})
+        .value(number(x.rejected_documents), {{"part", "document"}});
+    out.counter("fogwatch_xray_datagrams_dropped_total", "Datagrams the kernel dropped.").value(number(x.dropped));
+  }
   const CurlOutbound::Stats o = outbound->stats();
   out.counter("fogwatch_outbound_calls_total", "Deliveries tried.").value(number(o.calls));
   out.counter("fogwatch_outbound_failures_total", "Deliveries without an answer.").value(number(o.failures));
@@ -406,6 +450,7 @@ const std::vector<std::string>& App::start_lines() const { return impl_->lines; 
 std::uint16_t App::api_port() const { return impl_->port; }
 
 bool App::stop(Millis grace) {
+  if (impl_->xray_daemon) impl_->xray_daemon->stop();
   const bool drained = impl_->http->stop(grace);
   impl_->workers->stop();
   if (auto flushed = impl_->wal->wait_durable(impl_->wal->last_lsn()); !flushed.ok()) {
