@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstring>
 #include <numeric>
+#include <tuple>
 
 #include "query/insights/json.h"
 #include "query/insights/limits.h"
@@ -260,13 +261,14 @@ class InTime final : public Aggregator {
       std::uint64_t sequence = 0;
     };
     std::vector<Best> first(states_.size()), last(states_.size());
+    const std::uint64_t* sequences = batch.sequences();
     for (std::size_t k = 0; k < gids.size(); ++k) {
       std::uint32_t row = batch.sel[k];
       if (numbers ? !vec.num(row) : vec.null(row)) continue;
       Num time = times.num(row);
       if (!time) continue;
       // Without a sequence, earlier rows of a newest-first order count as newer.
-      std::uint64_t sequence = batch.sequences() ? batch.sequences()[row] : ~static_cast<std::uint64_t>(k);
+      std::uint64_t sequence = sequences ? sequences[row] : ~static_cast<std::uint64_t>(k);
       std::int64_t t = time.is_int() ? time.i : static_cast<std::int64_t>(time.d);
       Best& a = first[gids[k]];
       if (a.row == kNone || t < a.time || (t == a.time && sequence < a.sequence)) a = {row, t, sequence};
@@ -570,13 +572,15 @@ class Values final : public Aggregator {
   void update(Batch& batch, const std::vector<std::uint32_t>& gids) override {
     Vec vec = batch.eval(*arg_);
     std::string buffer;
-    bool events = batch.times() != nullptr && batch.sequences() != nullptr && batch.block() != nullptr;
+    const std::int64_t* times = batch.times();
+    const std::uint64_t* sequences = batch.sequences();
+    bool events = times != nullptr && sequences != nullptr && batch.newest_first();
     for (std::size_t k = 0; k < gids.size(); ++k) {
       std::uint32_t row = batch.sel[k];
       Value value = vec.get(row, batch.arena());
       if (!countable(value)) continue;
       // Blocks overlap in time, so the place of a row is its time; rows in memory are in order already.
-      Place place = events ? Place{-batch.times()[row], ~batch.sequences()[row]} : Place{0, k};
+      Place place = events ? Place{-times[row], ~sequences[row], k} : Place{0, 0, k};
       offer(sets_[gids[k]], std::string(text_of(value, buffer)), place);
     }
   }
@@ -597,7 +601,7 @@ class Values final : public Aggregator {
   std::size_t bytes() const override { return bytes_ + sets_.capacity() * 56; }
 
  private:
-  using Place = std::pair<std::int64_t, std::uint64_t>;
+  using Place = std::tuple<std::int64_t, std::uint64_t, std::size_t>;
   using Set = std::unordered_map<std::string, Place>;
   void offer(Set& set, const std::string& text, Place place) {
     auto [it, fresh] = set.try_emplace(text, place);

@@ -44,6 +44,7 @@ struct Expr {
   std::vector<ExprPtr> args;
   std::shared_ptr<Subquery> query;
   std::size_t begin = 0, end = 0;
+  std::size_t depth = 1;  // of the tree below, with this node
 
   Expr();
   ~Expr();

@@ -101,7 +101,7 @@ Batch::Batch(Run& run, BatchPtr parent, std::vector<std::uint32_t> map, int firs
     : run_(run), parent_(std::move(parent)), map_(std::move(map)), rows_(map_.size()), first_(first),
       arena_(std::make_unique<Arena>(&run.memory)), columns_(run.program.slots.size()) {
   all_rows(sel, rows_);
-  if (parent_->times_ != nullptr && parent_->sequences_ != nullptr) {
+  if (parent_->times() != nullptr && parent_->sequences() != nullptr) {
     auto* times = arena_->array<std::int64_t>(rows_);
     auto* sequences = arena_->array<std::uint64_t>(rows_);
     for (std::size_t k = 0; k < rows_; ++k) {
@@ -113,6 +113,28 @@ Batch::Batch(Run& run, BatchPtr parent, std::vector<std::uint32_t> map, int firs
 }
 
 Batch::~Batch() { run_.memory.sub(loaded_); }
+
+void Batch::load_order() {
+  if (order_loaded_ || !block_) return;
+  order_loaded_ = true;
+  auto times = block_->timestamps_ms();
+  auto sequences = times.ok() ? block_->sequences() : Result<std::span<const LogSequence>>(times.error());
+  if (!sequences.ok()) {
+    run_.fail(std::move(sequences).error());
+    return;
+  }
+  set_order(times->data(), sequences->data());
+}
+
+const std::int64_t* Batch::times() {
+  load_order();
+  return times_;
+}
+
+const std::uint64_t* Batch::sequences() {
+  load_order();
+  return sequences_;
+}
 
 void Batch::release() {
   for (Vec& vec : columns_) vec = Vec{};

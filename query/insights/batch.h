@@ -84,14 +84,17 @@ class Batch : public std::enable_shared_from_this<Batch> {
   bool releasable() const { return block_ != nullptr; }
 
   // The identity of events: time, sequence, group; null where rows are no events.
-  const std::int64_t* times() const { return times_; }
-  const std::uint64_t* sequences() const { return sequences_; }
+  const std::int64_t* times();
+  const std::uint64_t* sequences();
+  // Rows stand newest first, though blocks may overlap: nothing has sorted them yet.
+  bool newest_first() const { return block_ != nullptr || (parent_ && parent_->newest_first()); }
   void set_order(const std::int64_t* times, const std::uint64_t* sequences) {
     times_ = times;
     sequences_ = sequences;
   }
 
  private:
+  void load_order();
   Vec load(const std::string& name);
   Vec load_message();
   Vec from_column(std::shared_ptr<const LogColumn> column);
@@ -121,6 +124,7 @@ class Batch : public std::enable_shared_from_this<Batch> {
   std::vector<Vec> columns_;
   const std::int64_t* times_ = nullptr;
   const std::uint64_t* sequences_ = nullptr;
+  bool order_loaded_ = false;
 };
 
 // The values of an `in` list, for quick answers to `=`.

@@ -129,6 +129,13 @@ Result<NodePtr> Binder::bind_call(const Expr& expr, const Aggregates* aggregates
 
 namespace {
 
+// How a column made by an expression is recognised again: blanks and case do not matter.
+std::string without_blanks(std::string_view text) {
+  std::string out = lower(text);
+  std::erase_if(out, [](char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; });
+  return out;
+}
+
 std::optional<Op> op_of(std::string_view text) {
   struct Row {
     std::string_view text;
@@ -149,6 +156,9 @@ Result<NodePtr> Binder::bind(const Expr& expr, const Aggregates* aggregates) {
   if (!aggregates && table_ && expr.kind != Expr::Kind::kField && expr.kind != Expr::Kind::kNumber &&
       expr.kind != Expr::Kind::kString) {
     if (auto slot = visible(std::string(query_.substr(expr.begin, expr.end - expr.begin)))) return slot_node(*slot);
+    std::string written = without_blanks(query_.substr(expr.begin, expr.end - expr.begin));
+    for (const auto& [name, slot] : names_)
+      if (without_blanks(name) == written) return slot_node(slot);
   }
   auto node = std::make_shared<Node>();
   auto add = [&](const Expr& arg) -> Status {
@@ -314,7 +324,9 @@ Status Binder::finish() {
     TRY(int slot, field(name, 0, 0));
     program_.outputs.push_back({name, slot});
   }
-  if (program_.event_rows && open_) {
+  bool shown = false;
+  for (const Program::Output& output : program_.outputs) shown = shown || output.name == "@ptr";
+  if (program_.event_rows && open_ && !shown) {
     TRY(program_.pointer_slot, field("@ptr", 0, 0));
   }
   return Ok{};

@@ -96,19 +96,11 @@ class BlockStage {
         if (rows.none()) break;
       }
     }
-    LogBlock& view = *block;
     auto batch = std::make_shared<Batch>(run_, std::move(block));
     // Newest first, as the language has it.
     batch->sel.reserve(rows.count());
     rows.visit([&](std::size_t row) { batch->sel.push_back(static_cast<std::uint32_t>(row)); });
     std::reverse(batch->sel.begin(), batch->sel.end());
-    if (!batch->sel.empty()) {
-      auto times = view.timestamps_ms();
-      if (!times.ok()) return fail(std::move(times).error());
-      auto sequences = view.sequences();
-      if (!sequences.ok()) return fail(std::move(sequences).error());
-      batch->set_order(times->data(), sequences->data());
-    }
     for (const Node* filter : filters_) batch->filter(*filter);
     count(scanned, batch->sel.size(), bytes);
     if (batch->sel.empty() || run_.stop()) return nullptr;
@@ -302,21 +294,31 @@ class BestRows {
     std::size_t width = sort_ ? sort_->keys().size() : 0;
     std::vector<Vec> columns;
     for (std::size_t k = 0; k < width; ++k) columns.push_back(batch->eval(*sort_->keys()[k].node));
+    const std::int64_t* times = batch->times();
+    const std::uint64_t* sequences = batch->sequences();
+    if (run_.stop()) return;
+    // Rows worse than the worst of a full house need no closer look.
+    std::optional<Candidate> bound;
+    {
+      std::scoped_lock lock(mutex_);
+      if (full() && !best_.empty()) bound = best_.front();
+    }
     std::vector<Candidate> local;
-    local.reserve(batch->sel.size());
     // Newest-first rows of one batch are in order: the first k are its best.
     std::size_t rows = batch->sel.size();
     if (width == 0 && bounded()) rows = std::min(rows, static_cast<std::size_t>(k_));
     auto order = [this](const Candidate& a, const Candidate& b) { return before(a, b); };
+    Candidate c;
+    c.block = block;
     for (std::size_t p = 0; p < rows; ++p) {
       std::uint32_t row = batch->sel[p];
-      Candidate c;
       c.row = row;
-      c.block = block;
       c.position = p;
-      c.time = batch->times() ? batch->times()[row] : 0;
-      c.sequence = batch->sequences() ? batch->sequences()[row] : 0;
+      c.time = times ? times[row] : 0;
+      c.sequence = sequences ? sequences[row] : 0;
+      c.keys.clear();
       for (const Vec& vec : columns) c.keys.push_back(sort_key(vec, row, batch->arena()));
+      if (bound && !before(c, *bound)) continue;
       if (width > 0 && bounded()) {
         // A heap of the best k of this batch, the worst on top.
         if (local.size() >= static_cast<std::size_t>(k_)) {
@@ -324,26 +326,27 @@ class BestRows {
           std::pop_heap(local.begin(), local.end(), order);
           local.pop_back();
         }
-        local.push_back(std::move(c));
+        local.push_back(c);
         std::push_heap(local.begin(), local.end(), order);
         continue;
       }
-      local.push_back(std::move(c));
+      local.push_back(c);
     }
+    bound.reset();
     std::scoped_lock lock(mutex_);
     bool any = false;
-    for (Candidate& c : local) {
+    for (Candidate& one : local) {
       if (full()) {
-        if (!before(c, best_.front())) {
+        if (!before(one, best_.front())) {
           if (width == 0) break;
           continue;
         }
         std::pop_heap(best_.begin(), best_.end(), order);
         best_.pop_back();
       }
-      for (SortKey& key : c.keys) key.value = copy(key.value, arena_);
-      c.batch = batch;
-      best_.push_back(std::move(c));
+      for (SortKey& key : one.keys) key.value = copy(key.value, arena_);
+      one.batch = batch;
+      best_.push_back(std::move(one));
       if (bounded()) std::push_heap(best_.begin(), best_.end(), order);
       any = true;
     }
@@ -418,9 +421,12 @@ Result<BatchPtr> all_rows(Run& run, BlockStage& stage, const std::set<int>& slot
                    chunk.values[p * slots.size() + c] = copy(vec.get(batch->sel[p], batch->arena()), *chunk.arena);
                  ++c;
                }
+               const std::int64_t* times = batch->times();
+               const std::uint64_t* sequences = batch->sequences();
+               if (times == nullptr || sequences == nullptr) return;
                for (std::uint32_t row : batch->sel) {
-                 chunk.times.push_back(batch->times()[row]);
-                 chunk.sequences.push_back(batch->sequences()[row]);
+                 chunk.times.push_back(times[row]);
+                 chunk.sequences.push_back(sequences[row]);
                }
              });
   TRYV(run.status());
@@ -431,7 +437,7 @@ Result<BatchPtr> all_rows(Run& run, BlockStage& stage, const std::set<int>& slot
   };
   std::vector<Place> order;
   for (std::size_t k = 0; k < chunks.size(); ++k)
-    for (std::size_t p = 0; p < chunks[k].rows; ++p)
+    for (std::size_t p = 0; p < chunks[k].times.size(); ++p)
       order.push_back({chunks[k].times[p], chunks[k].sequences[p], static_cast<std::uint32_t>(k), static_cast<std::uint32_t>(p)});
   std::sort(order.begin(), order.end(), [](const Place& a, const Place& b) {
     if (a.time != b.time) return a.time > b.time;

@@ -8,6 +8,7 @@ namespace fog::insights {
 
 constexpr std::size_t kQueryCharsMax = 10'000;       // StartQuery's own limit
 constexpr std::size_t kNestingMax = 100;             // parentheses and unary signs; guards the stack
+constexpr std::size_t kExprDepthMax = 1'500;          // of a tree of operators, such as 1 + 1 + 1 ...
 constexpr std::size_t kCommandsMax = 200;            // commands of one query
 constexpr std::int64_t kLimitMax = 100'000;          // rows a query may return
 constexpr std::int64_t kLimitDefault = 10'000;

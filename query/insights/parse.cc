@@ -82,6 +82,13 @@ ExprPtr Parser::make(Expr::Kind kind, std::size_t begin) const {
   return expr;
 }
 
+Status Parser::close(Expr& expr) const {
+  expr.end = last_end_;
+  for (const ExprPtr& arg : expr.args) expr.depth = std::max(expr.depth, arg->depth + 1);
+  if (expr.depth > kExprDepthMax) return error(expr.begin, expr.end, "the expression is too complex");
+  return Ok{};
+}
+
 Result<ExprPtr> Parser::expr() { return or_expr(); }
 
 Result<ExprPtr> Parser::or_expr() {
@@ -95,7 +102,7 @@ Result<ExprPtr> Parser::or_expr() {
     node->text = "or";
     node->args.push_back(std::move(left));
     node->args.push_back(std::move(right));
-    close(*node);
+    TRYV(close(*node));
     left = std::move(node);
   }
   return left;
@@ -110,7 +117,7 @@ Result<ExprPtr> Parser::and_expr() {
     node->text = "and";
     node->args.push_back(std::move(left));
     node->args.push_back(std::move(right));
-    close(*node);
+    TRYV(close(*node));
     left = std::move(node);
   }
   return left;
@@ -124,7 +131,7 @@ Result<ExprPtr> Parser::not_expr() {
     TRYV(advance());
     TRY(ExprPtr operand, not_expr());
     node->args.push_back(std::move(operand));
-    close(*node);
+    TRYV(close(*node));
     return node;
   }
   return compare();
@@ -144,7 +151,7 @@ Result<ExprPtr> Parser::compare() {
       node->text = op;
       node->args.push_back(std::move(left));
       node->args.push_back(std::move(right));
-      close(*node);
+      TRYV(close(*node));
       left = std::move(node);
       continue;
     }
@@ -183,7 +190,7 @@ Result<ExprPtr> Parser::like(ExprPtr left, bool negated) {
     TRY(ExprPtr right, arith());
     node->args.push_back(std::move(right));
   }
-  close(*node);
+  TRYV(close(*node));
   return node;
 }
 
@@ -198,7 +205,7 @@ Result<ExprPtr> Parser::in(ExprPtr left, bool negated) {
     TRY(std::vector<ExprPtr> items, list());
     for (ExprPtr& item : items) node->args.push_back(std::move(item));
   }
-  close(*node);
+  TRYV(close(*node));
   return node;
 }
 
@@ -211,7 +218,7 @@ Result<ExprPtr> Parser::arith() {
     TRY(ExprPtr right, term());
     node->args.push_back(std::move(left));
     node->args.push_back(std::move(right));
-    close(*node);
+    TRYV(close(*node));
     left = std::move(node);
   }
   return left;
@@ -226,7 +233,7 @@ Result<ExprPtr> Parser::term() {
     TRY(ExprPtr right, unary());
     node->args.push_back(std::move(left));
     node->args.push_back(std::move(right));
-    close(*node);
+    TRYV(close(*node));
     left = std::move(node);
   }
   return left;
@@ -240,7 +247,7 @@ Result<ExprPtr> Parser::unary() {
     TRYV(advance());
     TRY(ExprPtr operand, unary());
     node->args.push_back(std::move(operand));
-    close(*node);
+    TRYV(close(*node));
     return node;
   }
   return power();
@@ -255,7 +262,7 @@ Result<ExprPtr> Parser::power() {
   TRY(ExprPtr right, unary());
   node->args.push_back(std::move(left));
   node->args.push_back(std::move(right));
-  close(*node);
+  TRYV(close(*node));
   return node;
 }
 
@@ -288,7 +295,7 @@ Result<ExprPtr> Parser::field() {
     }
     break;
   }
-  close(*node);
+  TRYV(close(*node));
   return node;
 }
 
@@ -306,7 +313,7 @@ Result<ExprPtr> Parser::primary() {
                           begin);
       node->text = token_.text;
       TRYV(advance());
-      close(*node);
+      TRYV(close(*node));
       return node;
     }
     case Token::Kind::kSymbol: {
@@ -339,7 +346,7 @@ Result<ExprPtr> Parser::primary() {
     }
   }
   TRYV(expect_symbol(")"));
-  close(*call);
+  TRYV(close(*call));
   return call;
 }
 

@@ -73,7 +73,7 @@ class Parser {
   Result<std::vector<std::string>> text_list();
   Result<std::string> time_argument();
   ExprPtr make(Expr::Kind kind, std::size_t begin) const;
-  void close(Expr& expr) const { expr.end = last_end_; }
+  Status close(Expr& expr) const;  // its end and depth are known
 
   class Depth;
   Lexer lexer_;

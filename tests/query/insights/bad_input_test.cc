@@ -17,6 +17,9 @@ struct Bad {
 
 TEST(InsightsBadInput, malformed_queries_are_refused_with_their_place) {
   std::string deep(5000, '(');
+  std::string sum = "1", chain = "a";
+  for (int k = 0; k < 4000; ++k) sum += "+1";
+  for (int k = 0; k < 1700; ++k) chain += " or a";
   const std::vector<Bad> rows = {
       {"|"}, {"fields a |"}, {"| fields a"}, {"fields a | | fields b"}, {"fields"}, {"fields a,"}, {"fields a as"}, {"frobnicate", 0, 10},
       {"fields \xC3\xA9 | frobnicate 3", 11, 21}, {"filter"}, {"filter a ="}, {"filter a == 1"}, {"filter (a = 1"}, {"filter a = 1)"},
@@ -43,7 +46,7 @@ TEST(InsightsBadInput, malformed_queries_are_refused_with_their_place) {
       {"SOURCE logGroups(namePrefix: ['1','2','3','4','5','6']) | fields a"}, {"SOURCE '/g' START=x END=now | fields a"}, {"fields {{x}}"},
       {"fields a as b c"}, {"fields a | SOURCE '/g'"}, {"pattern"}, {"fields a.[0]"}, {"fields a[x]"}, {"fields a[0"}, {"fields a[0]."},
       {"filter " + deep}, {"fields " + std::string(5000, '-') + "1"}, {"filter " + std::string(4000, '!') + "a"},
-      {"fields a" + std::string(10'000, ' ')}, {"filter a = \"\\"}, {"\xFF\xFE"}, {"fields a \x01"},
+      {"fields a" + std::string(10'000, ' ')}, {"fields " + sum}, {"filter " + chain}, {"filter a = \"\\"}, {"\xFF\xFE"}, {"fields a \x01"},
       {std::string("fields a\0b", 10)}};
   for (const Bad& bad : rows) {
     SCOPED_TRACE(bad.query.substr(0, 100));
@@ -60,6 +63,21 @@ TEST(InsightsBadInput, malformed_queries_are_refused_with_their_place) {
     }
   }
   EXPECT_EQ(parse("fields a |\n frobnicate 3", {}).error().message(), "unexpected symbol found frobnicate at line 2 and position 1");
+}
+
+TEST(InsightsBadInput, long_chains_of_operators_run) {
+  std::string text = "fields 1";
+  for (int k = 0; k < 1400; ++k) text += "+1";
+  text += " as a | filter a = 1401";
+  for (int k = 0; k < 700; ++k) text += " or a";
+  auto query = parse(text, {});
+  ASSERT_TRUE(query.ok()) << query.error().message();
+  MemoryScan scan({{5, "x"}});
+  RunOptions options;
+  options.end_ms = 10;
+  auto table = run(**query, scan, options);
+  ASSERT_TRUE(table.ok());
+  EXPECT_EQ(table->text(0, 0), "1401");
 }
 
 TEST(InsightsBadInput, stats_commands_and_classes_have_limits) {
@@ -162,7 +180,7 @@ TEST(InsightsBadInput, any_text_is_parsed_or_refused) {
   MemoryScan scan({{10, "{\"a\": 1, \"b\": {\"c\": \"x1\"}}"}, {20, "plain x2 text a=1"}, {30, "[1,2]"}}, 2);
   RunOptions options = all_time();
   std::size_t ran = 0;
-  for (int round = 0; round < 25'000; ++round) {
+  for (int round = 0; round < 8'000; ++round) {
     std::string text = kPieces[next(8)];
     for (std::size_t k = next(14); k > 0; --k) text += kPieces[next(std::size(kPieces))];
     auto query = parse(text, {});
@@ -180,7 +198,7 @@ TEST(InsightsBadInput, any_text_is_parsed_or_refused) {
     }
     ++ran;
   }
-  EXPECT_GT(ran, 200u);
+  EXPECT_GT(ran, 60u);
 }
 
 }  // namespace

@@ -130,6 +130,7 @@ TEST(InsightsCommands, rows) {
       {"rate", {"{\"v\":10}", "{\"v\":40}"}, "stats rate(v, 1m) as r", "r=30\n"},
       {"stats over limit", {"{\"v\":1}", "{\"v\":2}", "{\"v\":4}"}, "limit 2 | stats sum(v) as s", "s=6\n"},
       {"sort then stats", {"{\"v\":\"b\"}", "{\"v\":\"a\"}"}, "sort v | stats values(v) as l", "l=[\"a\",\"b\"]\n"},
+      {"sort by aggregate respelled", {"{\"g\":1}", "{\"g\":2}", "{\"g\":2}"}, "stats count(*) by g | sort COUNT( * ) desc", "g=2; count(*)=2\ng=1; count(*)=1\n"},
       {"sort by aggregate text", {"{\"g\":1}", "{\"g\":2}", "{\"g\":2}"}, "stats count(*) by g | sort count(*) desc", "g=2; count(*)=2\ng=1; count(*)=1\n"},
       {"bin offset", {"{\"v\":1}", "@-600 {\"v\":5}"}, "stats sum(v) as s by bin(1h) offset 1h", "bin(1h)=2024-01-15 10:00:00.000; s=5\n"},
       {"estimate", {"abc", "de"}, "fields @message | estimate", "estimatedBytes=5\n"},

@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::int64_t kStart = 1'705'312'800'000;
 constexpr std::int64_t kWindow = 3'600'000;
-constexpr std::uint32_t kQueries = 800;
+constexpr std::uint32_t kQueries = 400;
 
 // A field is text or absent; numbers are text that looks like one.
 using Cell = std::optional<std::string>;

@@ -1,0 +1,185 @@
+// Logs Insights over the log store, in process: latency of the queries that performance goals name.
+//
+//   bench_insights --file events.ndjson [--events N] [--rounds N] [--threads N] [--query TEXT]
+//
+// The file holds one {"g": group, "s": stream, "t": ms, "m": message} a line. Everything is sealed
+// before the first query. Printed: best and median time of the rounds, rows, and the first row.
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <unordered_map>
+
+#include <fmt/format.h>
+#include <simdjson.h>
+
+#include "query/insights/query.h"
+#include "storage/log_store.h"
+
+namespace {
+
+using namespace fog;
+using Clock = std::chrono::steady_clock;
+
+class StoreScan final : public insights::Scan {
+ public:
+  StoreScan(LogStore& store, std::vector<LogGroupId> groups) : store_(store), groups_(std::move(groups)) {}
+  Result<insights::ScanBlocks> open(const insights::ScanRequest& request) override {
+    LogScanSpec spec;
+    spec.groups = groups_;
+    spec.from_ms = request.from_ms;
+    spec.to_ms = request.to_ms;
+    spec.where = request.where;
+    spec.newest_first = request.newest_first;
+    TRY(LogSnapshot snapshot, store_.snapshot(spec));
+    insights::ScanBlocks blocks;
+    blocks.blocks = std::move(snapshot.blocks);
+    blocks.events_skipped = snapshot.skipped.events;
+    blocks.groups = groups_.size();
+    return blocks;
+  }
+  std::string_view log_name(LogGroupId) override { return "000000000000:/bench"; }
+  std::string_view stream_name(LogStreamId) override { return "stream"; }
+  std::string pointer(LogGroupId group, LogStreamId, std::int64_t, LogSequence sequence) override {
+    return fmt::format("{}-{}", group, sequence);
+  }
+
+ private:
+  LogStore& store_;
+  std::vector<LogGroupId> groups_;
+};
+
+struct Loaded {
+  std::size_t events = 0;
+  std::size_t bytes = 0;
+  std::vector<LogGroupId> groups;
+  std::string needle;  // a request id from the middle
+};
+
+Loaded load(LogStore& store, const char* path, std::size_t events_max) {
+  std::FILE* file = std::fopen(path, "r");
+  if (file == nullptr) {
+    fmt::print(stderr, "cannot open {}\n", path);
+    std::exit(1);
+  }
+  simdjson::dom::parser parser;
+  std::unordered_map<std::string, LogGroupId> groups;
+  std::unordered_map<std::string, LogStreamId> streams;
+  std::unordered_map<LogStreamId, std::pair<LogGroupId, std::vector<std::pair<std::int64_t, std::string>>>> open;
+  Loaded loaded;
+  auto flush = [&](LogStreamId stream, auto& batch) {
+    std::vector<LogEventIn> events;
+    for (auto& [time, message] : batch.second) events.push_back({time, message});
+    auto done = store.append({.group = batch.first, .stream = stream, .ingestion_ms = events.back().timestamp_ms, .events = events, .fields = {}});
+    if (!done.ok()) {
+      fmt::print(stderr, "append: {}\n", done.error().message());
+      std::exit(1);
+    }
+    batch.second.clear();
+  };
+  char* line = nullptr;
+  std::size_t capacity = 0;
+  for (ssize_t n = 0; loaded.events < events_max && (n = getline(&line, &capacity, file)) > 0;) {
+    simdjson::dom::element record = parser.parse(line, static_cast<std::size_t>(n));
+    auto text = [&](const char* key) { return std::string(record[key].get_string().value()); };
+    LogGroupId group = groups.try_emplace(text("g"), groups.size() + 1).first->second;
+    LogStreamId stream = streams.try_emplace(text("g") + "\n" + text("s"), streams.size() + 1000).first->second;
+    std::string message = text("m");
+    loaded.bytes += message.size();
+    ++loaded.events;
+    if (auto at = message.find("request_id\":\""); at != std::string::npos && (loaded.needle.empty() || loaded.events == 400'000))
+      loaded.needle = message.substr(at + 13, 36);
+    auto& batch = open[stream];
+    batch.first = group;
+    batch.second.emplace_back(record["t"].get_int64().value(), std::move(message));
+    if (batch.second.size() == 1000) flush(stream, batch);
+  }
+  for (auto& [stream, batch] : open)
+    if (!batch.second.empty()) flush(stream, batch);
+  std::free(line);
+  std::fclose(file);
+  for (auto& entry : groups) loaded.groups.push_back(entry.second);
+  if (auto done = store.flush(); !done.ok()) fmt::print(stderr, "flush: {}\n", done.error().message());
+  return loaded;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const char* file = nullptr;
+  std::size_t events = SIZE_MAX;
+  std::size_t threads = 1;
+  int rounds = 5;
+  std::vector<std::string> queries;
+  for (int i = 1; i + 1 < argc; i += 2) {
+    if (!std::strcmp(argv[i], "--file")) file = argv[i + 1];
+    if (!std::strcmp(argv[i], "--events")) events = std::stoull(argv[i + 1]);
+    if (!std::strcmp(argv[i], "--rounds")) rounds = std::stoi(argv[i + 1]);
+    if (!std::strcmp(argv[i], "--threads")) threads = std::stoull(argv[i + 1]);
+    if (!std::strcmp(argv[i], "--query")) queries.push_back(argv[i + 1]);
+  }
+  if (file == nullptr) {
+    fmt::print(stderr, "usage: bench_insights --file events.ndjson [--events N] [--rounds N] [--threads N] [--query TEXT]\n");
+    return 2;
+  }
+  auto folder = std::filesystem::temp_directory_path() / fmt::format("bench_insights_{}", Clock::now().time_since_epoch().count());
+  {
+    auto wal = Wal::open({.folder = folder / "wal", .durability = Durability::kRelaxed});
+    if (!wal.ok()) return 1;
+    auto store = open_log_store(**wal, {.folder = folder / "logs", .threads = 1});
+    if (!store.ok()) return 1;
+    if (!(*wal)->replay([](const Wal::Record&) {}).ok()) return 1;
+    (*store)->replayed();
+    auto start = Clock::now();
+    Loaded loaded = load(**store, file, events);
+    fmt::print("{} events, {} MB, loaded in {:.1f} s, {} blocks\n", loaded.events, loaded.bytes / 1'000'000,
+               std::chrono::duration<double>(Clock::now() - start).count(), (*store)->health().blocks);
+    if (queries.empty())
+      queries = {"filter request_id = \"" + loaded.needle + "\" | fields @timestamp, @message",
+                 "fields @timestamp, @message | filter @message like /ERROR/ | sort @timestamp desc | limit 100",
+                 "fields @timestamp, @message | limit 100",
+                 "stats count(*) by level",
+                 "stats avg(latency_ms) as a by bin(5m)",
+                 "stats sum(tokens) as t by model | sort t desc | limit 10",
+                 "stats pct(latency_ms, 99) as p by model",
+                 "filter @message like /lat[a-z]+_ms\":[0-9]{3,}\\.[0-9]5/ | stats count(*)",
+                 "filter @message like /(?i)out of memory/ | stats count(*)",
+                 "filter @message like \"timeout\" | stats count(*) by bin(1h)",
+                 "stats count_distinct(user_id) as u by region",
+                 "sort latency_ms desc | limit 20",
+                 "parse @message \"\\\"latency_ms\\\":*,\" as l | stats avg(l)",
+                 "pattern @message"};
+    std::unique_ptr<WorkerPool> pool;
+    if (threads > 1) pool = std::make_unique<WorkerPool>(threads - 1);
+    for (const std::string& text : queries) {
+      auto query = insights::parse(text, {});
+      if (!query.ok()) {
+        fmt::print("{}\n  {}\n", text, query.error().message());
+        continue;
+      }
+      StoreScan scan(**store, loaded.groups);
+      insights::RunOptions options;
+      options.start_ms = 0;
+      options.end_ms = 4'000'000'000'000;
+      options.now_ms = options.end_ms;
+      options.pool = pool.get();
+      std::vector<double> times;
+      std::string shown;
+      for (int round = 0; round < rounds; ++round) {
+        auto begin = Clock::now();
+        auto table = insights::run(**query, scan, options);
+        times.push_back(std::chrono::duration<double, std::milli>(Clock::now() - begin).count());
+        if (!table.ok()) {
+          shown = table.error().message();
+          continue;
+        }
+        shown = fmt::format("{} rows, {} matched;", table->rows.size(), table->statistics.records_matched);
+        for (std::size_t c = 0; c < table->columns.size() && !table->rows.empty(); ++c)
+          shown += ' ' + table->columns[c] + '=' + table->text(0, c).value_or("-").substr(0, 60);
+      }
+      std::sort(times.begin(), times.end());
+      fmt::print("{:9.2f} ms best {:9.2f} ms median  {}\n    {}\n", times.front(), times[times.size() / 2], text, shown);
+    }
+  }
+  std::filesystem::remove_all(folder);
+  return 0;
+}
