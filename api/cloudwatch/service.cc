@@ -31,7 +31,8 @@ Service service() {
   return {.info = &kService,
           .operations = {put_metric_operations(), metric_read_operations(), metric_data_operations(),
                          dashboard_operations(), tag_operations(), anomaly_operations(),
-                         insight_rule_operations(), metric_stream_operations(), setting_operations()},
+                         insight_rule_operations(), metric_stream_operations(), setting_operations(),
+                         widget_image_operations()},
           .errors = kErrors,
           .on_invalid = on_invalid};
 }
