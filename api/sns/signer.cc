@@ -57,6 +57,7 @@ struct Signer::Key {
   PrivateKey key;
   std::string pem;
   std::string name;
+  std::string document;  // as stored
 };
 
 Signer::Signer(ResourceStore& store, const Clock& clock, Random& random)
@@ -65,14 +66,19 @@ Signer::~Signer() = default;
 
 Result<std::shared_ptr<const Signer::Key>> Signer::key() {
   const std::lock_guard lock(making_);
-  if (key_) return key_;
   const ResourceKey where{"sns-signing-key", "", "", "key"};
+  if (key_) {
+    // A reset erases every document; the key outlives it.
+    if (!store_.get(where)) TRYV(store_.put(where, key_->document));
+    return key_;
+  }
   if (const auto bytes = store_.get(where)) {
     TRY(StoredSigningKey stored, decode_json<StoredSigningKey>(*bytes));
     const Bio bio(BIO_new_mem_buf(stored.private_key.data(), static_cast<int>(stored.private_key.size())));
     auto made = std::make_shared<Key>();
     made->key.reset(PEM_read_bio_PrivateKey(bio.get(), nullptr, nullptr, nullptr));
     if (!made->key) return Error::corrupt("the stored signing key cannot be read");
+    made->document = *bytes;
     made->pem = std::move(stored.certificate);
     made->name = std::move(stored.name);
     key_ = std::move(made);
@@ -90,9 +96,9 @@ Result<std::shared_ptr<const Signer::Key>> Signer::key() {
     return Error::internal("cannot write the signing key");
   made->pem = text_of(certificate_text.get());
   made->name = "SimpleNotificationService-" + hex(sha256(made->pem)).substr(0, 32) + ".pem";
-  TRYV(store_.put(where, encode_json(StoredSigningKey{.private_key = text_of(key_text.get()),
-                                                      .certificate = made->pem,
-                                                      .name = made->name})));
+  made->document = encode_json(StoredSigningKey{
+      .private_key = text_of(key_text.get()), .certificate = made->pem, .name = made->name});
+  TRYV(store_.put(where, made->document));
   key_ = std::move(made);
   return key_;
 }
