@@ -178,12 +178,6 @@ void each_broken(const Shape& shape, const void* value, Broken&& broken) {
   }
 }
 
-bool is_sound(const Shape& shape, const void* value) {
-  bool sound = true;
-  each_broken(shape, value, [&](Constraint) { sound = false; });
-  return sound;
-}
-
 bool is_constrained_scalar(const Shape* shape) {
   return shape != nullptr && shape->is_constrained() && shape->kind != Kind::kList &&
          shape->kind != Kind::kMap && shape->kind != Kind::kStruct;
@@ -220,14 +214,12 @@ Error serialization_error(std::string message) {
 }
 
 const Member* find_member(const Shape& shape, std::string_view name, std::size_t& hint) {
-  const Member* members = shape.members;
   const std::size_t n = shape.member_count;
-  if (hint < n && members[hint].name == name) return &members[hint++];
-  for (std::size_t i = 0; i < n; ++i) {
-    if (members[i].name == name) {
-      hint = i + 1;
-      return &members[i];
-    }
+  for (std::size_t left = n, i = hint < n ? hint : 0; left > 0; --left, i = i + 1 < n ? i + 1 : 0) {
+    const Member& member = shape.members[i];
+    if (member.name.size() != name.size() || !same_bytes(member.name.data(), name.data(), name.size())) continue;
+    hint = i + 1;
+    return &member;
   }
   return nullptr;
 }
@@ -254,6 +246,12 @@ bool set_enum(const Shape& shape, std::string_view text, void* at, const Path* p
     if (is_entry) v->value = '[' + v->value + ']';
   }
   return true;
+}
+
+bool is_sound(const Shape& shape, const void* value) {
+  bool sound = true;
+  each_broken(shape, value, [&](Constraint) { sound = false; });
+  return sound;
 }
 
 void check_value(const Shape& shape, const void* value, const Path* path, Decoding& decoding) {

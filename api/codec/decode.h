@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -49,7 +50,33 @@ class Seen {
   std::uint64_t bits_ = 0;  // no structure has more than 64 members; the generator makes sure
 };
 
-// The member of that name, trying `hint` first; moves `hint` behind it. Null: unknown.
+// Short texts, compared without a call.
+inline bool same_bytes(const char* a, const char* b, std::size_t n) {
+  std::uint64_t x = 0, y = 0;
+  if (n >= 8) {
+    for (std::size_t i = 0; i + 8 < n; i += 8) {
+      std::memcpy(&x, a + i, 8);
+      std::memcpy(&y, b + i, 8);
+      if (x != y) return false;
+    }
+    std::memcpy(&x, a + n - 8, 8);  // the last eight, some of them for the second time
+    std::memcpy(&y, b + n - 8, 8);
+    return x == y;
+  }
+  if (n >= 4) {
+    std::memcpy(&x, a, 4);
+    std::memcpy(&y, b, 4);
+    if (x != y) return false;
+    std::memcpy(&x, a + n - 4, 4);
+    std::memcpy(&y, b + n - 4, 4);
+    return x == y;
+  }
+  for (std::size_t i = 0; i < n; ++i)
+    if (a[i] != b[i]) return false;
+  return true;
+}
+
+// The member of that name, searched from `hint` onwards and around; moves `hint` behind it. Null: unknown.
 const Member* find_member(const Shape& shape, std::string_view name, std::size_t& hint);
 
 // False when the elements of this request take too much memory.
@@ -61,6 +88,9 @@ bool set_enum(const Shape& shape, std::string_view text, void* at, const Path* p
 // Checks lengths, range, pattern of one value that was just read. Elements of lists and maps are
 // checked with their container.
 void check_value(const Shape& shape, const void* value, const Path* path, Decoding& decoding);
+
+// True when check_value would report nothing about the value itself; its elements aside.
+bool is_sound(const Shape& shape, const void* value);
 
 // Reports the required members that `seen` lacks.
 void report_missing(const Shape& shape, const Seen& seen, const Path* path, Decoding& decoding);

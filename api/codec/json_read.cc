@@ -2,6 +2,7 @@
 // and found by comparison when they come in another.
 #include <simdjson.h>
 
+#include <bit>
 #include <cmath>
 #include <cstring>
 
@@ -16,6 +17,7 @@ namespace od = simdjson::ondemand;
 using Type = od::json_type;
 
 static_assert(http::kBodyPadding >= simdjson::SIMDJSON_PADDING);
+static_assert(std::endian::native == std::endian::little, "the lowest byte of a word is the first in memory");
 
 // A parser's buffers grow with the largest document it saw; beyond this they are given back.
 constexpr std::size_t kParserKeepBytes = 4u << 20;
@@ -50,22 +52,31 @@ char* put_utf8(std::uint32_t c, char* to) {
   return to;
 }
 
+// What the letter after a backslash stands for; 0: \u and what is no escape.
+constexpr auto kSimpleEscapes = [] {
+  struct {
+    char of[256];
+  } table{};
+  for (const char c : {'"', '\\', '/'}) table.of[static_cast<int>(c)] = c;
+  table.of[static_cast<int>('b')] = '\b';
+  table.of[static_cast<int>('f')] = '\f';
+  table.of[static_cast<int>('n')] = '\n';
+  table.of[static_cast<int>('r')] = '\r';
+  table.of[static_cast<int>('t')] = '\t';
+  return table;
+}();
+
 // Undoes one escape at `from`, which points at the backslash. A lone surrogate becomes U+FFFD.
 // False: not an escape of JSON.
 bool unescape(const char*& from, const char* end, char*& to) {
   if (end - from < 2) return false;
   const char kind = from[1];
   from += 2;
-  switch (kind) {
-    case '"': case '\\': case '/': *to++ = kind; return true;
-    case 'b': *to++ = '\b'; return true;
-    case 'f': *to++ = '\f'; return true;
-    case 'n': *to++ = '\n'; return true;
-    case 'r': *to++ = '\r'; return true;
-    case 't': *to++ = '\t'; return true;
-    case 'u': break;
-    default: return false;
+  if (const char simple = kSimpleEscapes.of[static_cast<unsigned char>(kind)]; simple != 0) {
+    *to++ = simple;
+    return true;
   }
+  if (kind != 'u') return false;
   if (end - from < 4) return false;
   const int unit = hex4(from);
   if (unit < 0) return false;
@@ -145,8 +156,8 @@ class Reader {
     const char* raw = field.key().raw();
     if (hint < shape.member_count) {
       const std::string_view expected = shape.members[hint].name;
-      if (static_cast<std::size_t>(end_ - raw) > expected.size() &&
-          std::memcmp(raw, expected.data(), expected.size()) == 0 && raw[expected.size()] == '"')
+      if (static_cast<std::size_t>(end_ - raw) > expected.size() && raw[expected.size()] == '"' &&
+          same_bytes(raw, expected.data(), expected.size()))
         return &shape.members[hint++];
     }
     const char* stop = raw;
@@ -319,31 +330,52 @@ class Reader {
     if (end == from) return false;
     --end;
     const auto length = static_cast<std::size_t>(end - from);
-    const auto* slash = length == 0 ? nullptr : static_cast<const char*>(std::memchr(from, '\\', length));
-    if (slash == nullptr) {
+    const char* slash = find_backslash(from, end);
+    if (slash >= end) {
       out.assign(from, length);
       return true;
     }
     if (scratch_.size() < length + 16) scratch_.resize(length + 16);
     char* to = scratch_.data();
+    std::memcpy(to, from, static_cast<std::size_t>(slash - from));
+    to += slash - from;
+    from = slash;
+    // Copies eight bytes and takes back what follows a backslash or the end.
     while (from < end) {
-      // Copies in blocks and stops at the block that holds a backslash.
-      while (end - from >= 16) {
-        std::memcpy(to, from, 16);
-        std::uint64_t words[2];
-        std::memcpy(words, from, 16);
-        const std::uint64_t hit = has_backslash(words[0]) | has_backslash(words[1]);
-        if (hit != 0) break;
-        from += 16;
-        to += 16;
+      std::uint64_t word = 0;
+      std::memcpy(&word, from, 8);
+      std::memcpy(to, &word, 8);
+      const std::uint64_t hit = has_backslash(word);
+      const int n = hit == 0 ? 8 : std::countr_zero(hit) / 8;
+      from += n;
+      to += n;
+      if (hit == 0 || from >= end) continue;
+      if (const char simple = end - from < 2 ? '\0' : kSimpleEscapes.of[static_cast<unsigned char>(from[1])]; simple != 0) {
+        *to++ = simple;
+        from += 2;
+      } else if (!unescape(from, end, to)) {
+        return fail("Bad escape in a string");
       }
-      while (from < end && *from != '\\') *to++ = *from++;
-      if (from < end && !unescape(from, end, to)) return fail("Bad escape in a string");
     }
+    to -= from - end;
     out.assign(scratch_.data(), static_cast<std::size_t>(to - scratch_.data()));
     return true;
   }
 
+  // At or behind `end`: there is none. The body's padding makes it safe to look at whole words.
+  static const char* find_backslash(const char* from, const char* end) {
+    if (end - from > 64) {
+      const auto* found = static_cast<const char*>(std::memchr(from, '\\', static_cast<std::size_t>(end - from)));
+      return found == nullptr ? end : found;
+    }
+    for (std::uint64_t word; from < end; from += 8) {
+      std::memcpy(&word, from, 8);
+      if (const std::uint64_t hit = has_backslash(word); hit != 0) return from + std::countr_zero(hit) / 8;
+    }
+    return end;
+  }
+
+  // Not zero when a byte is a backslash; the lowest bit tells the first.
   static std::uint64_t has_backslash(std::uint64_t word) {
     word ^= 0x5c5c5c5c5c5c5c5cull;
     return (word - 0x0101010101010101ull) & ~word & 0x8080808080808080ull;

@@ -21,6 +21,7 @@ class Form {
   struct Parameter {
     std::string_view key;
     std::string_view value;
+    std::size_t shared = 0;  // so many leading bytes of the key are those of the parameter before
   };
 
   // Appends the parameters of `encoded`. False: more than kParametersMax.

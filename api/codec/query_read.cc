@@ -5,6 +5,7 @@
 // ("levels") and starts where the new key departs from it: every level is entered and left once.
 // Parameters in another order (JS v2 sorts them as text, so entry 10 precedes 2) are found out when
 // a level would be entered again; then everything is sorted and read once more.
+#include <bit>
 #include <cmath>
 #include <cstring>
 
@@ -27,7 +28,41 @@ std::uint64_t has_byte(std::uint64_t word, char c) {
   return (word - 0x0101010101010101ull) & ~word & 0x8080808080808080ull;
 }
 
-// Decodes into `to`, which is as large as the encoded text; a bad escape stands for itself.
+std::size_t common_prefix(std::string_view a, std::string_view b) {
+  const std::size_t n = std::min(a.size(), b.size());
+  std::size_t i = 0;
+  for (std::uint64_t x, y; i + 8 <= n; i += 8) {
+    std::memcpy(&x, a.data() + i, 8);
+    std::memcpy(&y, b.data() + i, 8);
+    if (x != y) return i + static_cast<std::size_t>(std::countr_zero(x ^ y)) / 8;
+  }
+  while (i < n && a[i] == b[i]) ++i;
+  return i;
+}
+
+static_assert(std::endian::native == std::endian::little, "the lowest byte of a word is the first in memory");
+
+// Finds the '=' or '&' that ends a key. Sets `escaped` when '%' or '+' comes before.
+const char* end_of_key(const char* at, const char* end, bool& escaped) {
+  for (; at < end && *at != '=' && *at != '&'; ++at) escaped |= *at == '%' || *at == '+';
+  return at;
+}
+
+// The same for the '&' behind a value. In a mask of has_byte() the lowest bit is always a true hit.
+const char* end_of_value(const char* at, const char* end, bool& escaped) {
+  for (std::uint64_t word; end - at >= 8; at += 8) {
+    std::memcpy(&word, at, 8);
+    const std::uint64_t stop = has_byte(word, '&');
+    const std::uint64_t escapes = has_byte(word, '%') | has_byte(word, '+');
+    const std::uint64_t before = stop == 0 ? ~std::uint64_t{0} : (stop & (~stop + 1)) - 1;
+    escaped |= (escapes & before) != 0;
+    if (stop != 0) return at + std::countr_zero(stop) / 8;
+  }
+  for (; at < end && *at != '&'; ++at) escaped |= *at == '%' || *at == '+';
+  return at;
+}
+
+// Decodes into `to`, which may be the text's own place; a bad escape stands for itself.
 char* percent_decode(std::string_view text, char* to) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     // Eight bytes at a time while nothing is escaped.
@@ -97,12 +132,12 @@ class Reader {
   }
 
   Outcome run(const std::vector<Form::Parameter>& parameters) {
-    std::string_view previous;
     for (const auto& parameter : parameters) {
-      if (!leave(previous, parameter.key)) return Outcome::kFailed;
+      // Leaves the levels that the new key does not share with the previous one.
+      while (levels_.size() > 1 && levels_.back().end > parameter.shared)
+        if (!pop()) return Outcome::kFailed;
       const Outcome outcome = enter(parameter);
       if (outcome != Outcome::kDone) return outcome;
-      previous = parameter.key;
     }
     while (!levels_.empty())
       if (!pop()) return Outcome::kFailed;
@@ -158,20 +193,19 @@ class Reader {
     return true;
   }
 
-  // Leaves the levels that the new key does not share with the previous one.
-  bool leave(std::string_view previous, std::string_view key) {
-    const std::size_t n = std::min(previous.size(), key.size());
-    std::size_t common = 0;
-    while (common + 8 <= n && std::memcmp(previous.data() + common, key.data() + common, 8) == 0) common += 8;
-    while (common < n && previous[common] == key[common]) ++common;
-    while (levels_.size() > 1 && levels_.back().end > common)
-      if (!pop()) return false;
-    return true;
+  static std::string_view component(std::string_view key, std::size_t from) {
+    std::size_t dot = from;
+    while (dot < key.size() && key[dot] != '.') ++dot;
+    return {key.data() + from, dot - from};
   }
 
-  static std::string_view component(std::string_view key, std::size_t from) {
-    const auto dot = key.find('.', from);
-    return key.substr(from, dot == std::string_view::npos ? dot : dot - from);
+  // The structure's next member, if that is what the key goes on with.
+  static const Member* expected(const Level& level, std::string_view key) {
+    if (level.is_map_entry || level.hint >= level.shape->member_count) return nullptr;
+    const Member& member = level.shape->members[level.hint];
+    const std::size_t end = level.end + member.name.size();
+    if (key.size() < end || (key.size() > end && key[end] != '.')) return nullptr;
+    return same_bytes(key.data() + level.end, member.name.data(), member.name.size()) ? &member : nullptr;
   }
 
   // Walks down from the last level to the value that the key names.
@@ -181,7 +215,8 @@ class Reader {
       if (levels_.size() > static_cast<std::size_t>(kDepthMax)) return failed("The request is nested too deeply");
       Level& level = levels_.back();
       if (level.end > key.size()) return Outcome::kDone;
-      std::string_view word = component(key, level.end);
+      const Member* member = expected(level, key);
+      std::string_view word = member != nullptr ? member->name : component(key, level.end);
       std::size_t end = level.end + word.size();
       const Shape* next = nullptr;
       void* at = nullptr;
@@ -201,8 +236,9 @@ class Reader {
         if (end < key.size() && next->kind == Kind::kStruct && level.seen.has(0)) return Outcome::kUnsorted;
         level.seen.set(0);
       } else if (level.shape->kind == Kind::kStruct) {
-        const Member* member = find_member(*level.shape, word, level.hint);
+        if (member == nullptr) member = find_member(*level.shape, word, level.hint);
         if (member == nullptr) return Outcome::kDone;
+        level.hint = static_cast<std::size_t>(member - level.shape->members) + 1;
         const auto position = static_cast<std::size_t>(member - level.shape->members);
         next = member->shape;
         const bool is_scalar = next->kind != Kind::kStruct && next->kind != Kind::kList && next->kind != Kind::kMap;
@@ -325,7 +361,7 @@ class Reader {
       case Kind::kMap:
       case Kind::kStruct: break;
     }
-    if (!is_entry && wants_check(shape, decoding_)) {
+    if (!is_entry && wants_check(shape, decoding_) && !is_sound(shape, at)) {
       step.up = path();
       check_value(shape, at, &step, decoding_);
     }
@@ -345,24 +381,37 @@ class Reader {
 
 bool Form::add(std::string_view encoded) {
   if (encoded.empty()) return true;
-  // Every parameter is at most as long decoded as encoded.
+  // Decoded in place: a parameter is at most as long decoded as encoded.
   auto space = std::make_unique_for_overwrite<char[]>(encoded.size());
-  char* to = space.get();
+  std::memcpy(space.get(), encoded.data(), encoded.size());
+  char* at = space.get();
+  char* const end = at + encoded.size();
   storage_.push_back(std::move(space));
   // A parameter of a structure in a list takes about so much.
   parameters_.reserve(parameters_.size() + std::min<std::size_t>(kParametersMax, 1 + encoded.size() / 40));
-  while (!encoded.empty()) {
-    const auto* stop = static_cast<const char*>(std::memchr(encoded.data(), '&', encoded.size()));
-    const std::string_view pair = encoded.substr(0, stop == nullptr ? encoded.size() : static_cast<std::size_t>(stop - encoded.data()));
-    encoded.remove_prefix(std::min(encoded.size(), pair.size() + 1));
-    if (pair.empty()) continue;
+  std::string_view previous = parameters_.empty() ? std::string_view() : parameters_.back().key;
+  bool was_plain = false;  // `previous` stands as it came: what begins the same needs no second look
+  for (; at < end; ++at) {
+    if (*at == '&') continue;
     if (parameters_.size() >= kParametersMax) return false;
-    const auto equals = pair.find('=');
-    char* key = to;
-    to = percent_decode(pair.substr(0, equals), to);
-    char* value = to;
-    if (equals != std::string_view::npos) to = percent_decode(pair.substr(equals + 1), to);
-    parameters_.push_back({{key, static_cast<std::size_t>(value - key)}, {value, static_cast<std::size_t>(to - value)}});
+    char* const begin = at;
+    std::size_t shared = was_plain ? common_prefix(previous, {begin, static_cast<std::size_t>(end - begin)}) : 0;
+    bool escaped = false;
+    at += end_of_key(at + shared, end, escaped) - at;
+    std::string_view key(begin, static_cast<std::size_t>(at - begin));
+    if (escaped) key = {begin, static_cast<std::size_t>(percent_decode(key, begin) - begin)};
+    if (escaped || !was_plain) shared = common_prefix(previous, key);
+    was_plain = !escaped;
+    previous = key;
+    std::string_view value;
+    if (at < end && *at == '=') {
+      char* const from = ++at;
+      escaped = false;
+      at += end_of_value(at, end, escaped) - at;
+      value = {from, static_cast<std::size_t>(at - from)};
+      if (escaped) value = {from, static_cast<std::size_t>(percent_decode(value, from) - from)};
+    }
+    parameters_.push_back({key, value, shared});
   }
   return true;
 }
@@ -392,6 +441,11 @@ Status decode_form(const Form& form, const Shape& shape, void* out, Decoding& de
   decoding.element_bytes_left = kElementBytesMax;
   auto sorted = form.parameters();
   std::stable_sort(sorted.begin(), sorted.end(), key_less);
+  std::string_view previous;
+  for (auto& parameter : sorted) {
+    parameter.shared = common_prefix(previous, parameter.key);
+    previous = parameter.key;
+  }
   Reader again(shape, out, decoding);
   again.sorted_ = true;
   outcome = again.run(sorted);

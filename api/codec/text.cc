@@ -181,10 +181,13 @@ std::optional<std::int64_t> parse_integer(std::string_view text) {
 }
 
 std::optional<double> parse_double(std::string_view text) {
-  // The protocols' words, and those of the older Python SDK's query forms.
-  if (text == "NaN" || text == "nan") return std::nan("");
-  if (text == "Infinity" || text == "inf") return HUGE_VAL;
-  if (text == "-Infinity" || text == "-inf") return -HUGE_VAL;
+  if (text.empty()) return std::nullopt;
+  if (text[0] < '0' || text[0] > '9') {
+    // The protocols' words, and those of the older Python SDK's query forms.
+    if (text == "NaN" || text == "nan") return std::nan("");
+    if (text == "Infinity" || text == "inf") return HUGE_VAL;
+    if (text == "-Infinity" || text == "-inf") return -HUGE_VAL;
+  }
   if (text.starts_with('+')) text.remove_prefix(1);
   // from_chars takes more spellings of them, which nobody sends.
   if (text.empty() || (text[0] != '-' && text[0] != '.' && (text[0] < '0' || text[0] > '9'))) return std::nullopt;
