@@ -127,22 +127,24 @@ std::optional<Statistic> parse_statistic(std::string_view name) {
 
 namespace {
 
-// The value whose cumulative weight first exceeds rank k (0-based); the last one beyond the end.
-double value_at(std::span<const Weighted> values, double k) {
-  double seen = 0;
-  for (const Weighted& v : values) {
-    seen += v.weight;
-    if (seen > k) return v.value;
-  }
-  return values.back().value;
-}
-
+// Linear between the values at the two ranks around it; the value at rank k (0-based) is the first
+// whose cumulative weight exceeds k.
 double percentile(std::span<const Weighted> values, double n, double percent) {
   if (n <= 1) return values.front().value;
   const double rank = percent / 100 * (n - 1);
-  const double below = value_at(values, std::floor(rank));
-  const double above = value_at(values, std::ceil(rank));
-  return below + (rank - std::floor(rank)) * (above - below);
+  const double floor = std::floor(rank);
+  double seen = 0;
+  std::size_t at = 0;
+  while (at + 1 < values.size() && (seen += values[at].weight) <= floor) ++at;
+  const double below = values[at].value;
+  if (at + 1 == values.size() || rank == floor || seen > std::ceil(rank)) return below;
+  double above_seen = seen;
+  while (at + 1 < values.size()) {
+    ++at;
+    above_seen += values[at].weight;
+    if (above_seen > std::ceil(rank)) break;
+  }
+  return below + (rank - floor) * (values[at].value - below);
 }
 
 struct Kept {
@@ -239,7 +241,8 @@ std::optional<double> compute(const Statistic& statistic, const Observed& observ
       break;
   }
   if (observed.distribution == nullptr || !observed.distribution->available()) return std::nullopt;
-  const auto value = compute_extended(statistic, observed.distribution->weighted());
+  thread_local std::vector<Weighted> scratch;
+  const auto value = compute_extended(statistic, observed.distribution->weighted(scratch));
   return value && std::isfinite(*value) ? value : std::nullopt;
 }
 

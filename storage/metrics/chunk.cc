@@ -85,12 +85,23 @@ void pack(ByteWriter& out, std::span<const std::int64_t> integers) {
   }
 }
 
-bool unpack(ByteReader& in, std::span<std::int64_t> integers) {
+// Which values of a column are wanted: groups wholly outside are passed over.
+struct Wanted {
+  std::size_t from = 0;
+  std::size_t to = SIZE_MAX;
+};
+
+bool unpack(ByteReader& in, std::span<std::int64_t> integers, Wanted wanted = {}) {
   for (std::size_t at = 0; at < integers.size(); at += kGroup) {
     const auto group = integers.subspan(at, std::min(kGroup, integers.size() - at));
     const std::int64_t base = in.zigzag();
     const unsigned width = in.fixed<std::uint8_t>();
     if (width > 56 && width != 64) return false;
+    if (at + group.size() <= wanted.from || at >= wanted.to) {
+      in.raw((group.size() * width + 7) / 8);
+      if (!in.ok()) return false;
+      continue;
+    }
     if (width == 64) {
       for (std::int64_t& value : group)
         value = static_cast<std::int64_t>(static_cast<std::uint64_t>(base) +
@@ -204,7 +215,9 @@ void put_column(std::string& out, std::span<const double> values) {
   for (const double value : values) writer.fixed(value);
 }
 
-bool get_column(ByteReader& in, std::span<double> values, std::vector<std::int64_t>& integers) {
+bool get_column(ByteReader& in, std::span<double> values, std::vector<std::int64_t>& integers,
+                Wanted wanted = {}) {
+  wanted.to = std::min(wanted.to, values.size());
   const auto mode = in.fixed<std::uint8_t>();
   switch (mode) {
     case 0:
@@ -217,7 +230,7 @@ bool get_column(ByteReader& in, std::span<double> values, std::vector<std::int64
       const double power = kPowers[exponent];
       integers.resize(values.size());
       if (mode == 1) {
-        if (!unpack(in, integers)) return false;
+        if (!unpack(in, integers, wanted)) return false;
       } else {
         integers[0] = in.zigzag();
         if (!unpack(in, std::span(integers).subspan(1))) return false;
@@ -226,9 +239,9 @@ bool get_column(ByteReader& in, std::span<double> values, std::vector<std::int64
                                                   static_cast<std::uint64_t>(integers[i - 1]));
       }
       if (exponent == 0)
-        for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<double>(integers[i]);
+        for (std::size_t i = wanted.from; i < wanted.to; ++i) values[i] = static_cast<double>(integers[i]);
       else
-        for (std::size_t i = 0; i < values.size(); ++i)
+        for (std::size_t i = wanted.from; i < wanted.to; ++i)
           values[i] = static_cast<double>(integers[i]) / power;
       break;
     }
@@ -423,7 +436,8 @@ std::string encode_chunk(const SlotBlock& block) {
   return out;
 }
 
-Status decode_chunk(std::string_view bytes, bool with_distributions, SlotBlock& into) {
+Status decode_chunk(std::string_view bytes, bool with_distributions, SlotBlock& into,
+                    std::uint32_t from, std::uint32_t to) {
   const auto corrupt = [] { return Error::corrupt("metric chunk is damaged"); };
   into.clear();
   if (bytes.size() < 4) return corrupt();
@@ -449,7 +463,16 @@ Status decode_chunk(std::string_view bytes, bool with_distributions, SlotBlock& 
   std::vector<std::int64_t> integers;
   into.values.resize(n);
   if (wide_n == 0) {
-    if (!get_column(in, into.values, integers)) return corrupt();
+    const auto first = std::lower_bound(into.slots.begin(), into.slots.end(), from);
+    const auto last = std::lower_bound(first, into.slots.end(), to);
+    const Wanted wanted{static_cast<std::size_t>(first - into.slots.begin()),
+                        static_cast<std::size_t>(last - into.slots.begin())};
+    if (!get_column(in, into.values, integers, wanted)) return corrupt();
+    if (wanted.to - wanted.from == n) return Ok{};
+    into.slots.erase(last, into.slots.end());
+    into.slots.erase(into.slots.begin(), first);
+    into.values.resize(wanted.to);
+    into.values.erase(into.values.begin(), into.values.begin() + static_cast<std::ptrdiff_t>(wanted.from));
     return Ok{};
   }
   std::vector<double> column(n - wide_n);

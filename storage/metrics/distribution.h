@@ -39,6 +39,12 @@ class Distribution {
 
   // Values ascending, each once, weights summed; empty when unavailable.
   std::vector<Weighted> weighted() const;
+  // The same without a copy where possible; the view lives as long as this and `scratch` do.
+  std::span<const Weighted> weighted(std::vector<Weighted>& scratch) const {
+    if (available_ && is_exact() && sorted_ == entries_.size()) return entries_;
+    scratch = weighted();
+    return scratch;
+  }
 
   // For chunks: exact values go to (come from) a column shared by many distributions, the rest to
   // bytes. decode marks the reader as failed on nonsense and takes its values from the front.

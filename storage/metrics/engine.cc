@@ -676,11 +676,15 @@ void Engine::scan_group(std::span<const std::pair<SeriesId, std::size_t>> group,
   for (const auto& part : parts) {
     std::size_t at = 0;
     const std::int64_t width = kTierWidthMs[static_cast<std::size_t>(part->name().tier)];
+    const auto from = static_cast<std::uint32_t>(std::max<std::int64_t>(0, grid.start_ms / width));
+    const auto to = static_cast<std::uint32_t>(
+        std::min<std::int64_t>(UINT32_MAX, (grid.end_ms + width - 1) / width));
     status = part->read(ids, [&](std::uint64_t id, std::string_view chunk) {
       while (ids[at] < id / 32) ++at;
       const auto unit = static_cast<UnitCode>(id % 32);
       if (spec.unit && *spec.unit != unit) return true;
-      if (const Status decoded = decode_chunk(chunk, grid.distributions, block); !decoded.ok()) {
+      if (const Status decoded = decode_chunk(chunk, grid.distributions, block, from, to);
+          !decoded.ok()) {
         ++damaged_;
         LOG_ERROR("metrics: chunk of series {} in {} is damaged", id / 32, part->name().file());
         return true;

@@ -61,6 +61,16 @@ TEST(Chunk, gives_back_what_was_encoded) {
     const std::string bytes = encode_chunk(block);
     ASSERT_TRUE(decode_chunk(bytes, true, back).ok()) << i;
     ASSERT_TRUE(same(block, back)) << i;
+    // A part of it holds at least the slots asked for, with their values.
+    const std::uint32_t from = block.slots[random() % block.size()];
+    const std::uint32_t to = from + static_cast<std::uint32_t>(random() % 500);
+    ASSERT_TRUE(decode_chunk(bytes, true, back, from, to).ok());
+    for (std::size_t k = 0; k < block.size(); ++k) {
+      if (block.slots[k] < from || block.slots[k] >= to) continue;
+      const auto at = std::find(back.slots.begin(), back.slots.end(), block.slots[k]);
+      ASSERT_NE(at, back.slots.end());
+      ASSERT_EQ(back.wide_at(static_cast<std::size_t>(at - back.slots.begin())).sum, block.wide_at(k).sum);
+    }
   }
 }
 
