@@ -88,7 +88,7 @@ struct Bench {
       std::printf("%s: %s\n", what, filter.error().message().c_str());
       return;
     }
-    double best = 1e9;
+    double best = 1e9, best_cpu = 1e9;
     std::size_t matches = 0, seen = 0;
     for (int round = 0; round < 3; ++round) {
       matches = seen = 0;
@@ -97,6 +97,7 @@ struct Bench {
       scan.to_ms = to_s * 1000;
       filter->add_hints(scan);
       const auto start = Steady::now();
+      const double cpu = cpu_seconds();
       auto done = store.scan(scope, scan, [&](const auto& trace) {
         ++seen;
         if (filter->matches(*trace)) ++matches;
@@ -104,8 +105,9 @@ struct Bench {
       });
       if (!done.ok()) std::printf("%s: %s\n", what, done.error().message().c_str());
       best = std::min(best, seconds_since(start));
+      best_cpu = std::min(best_cpu, cpu_seconds() - cpu);
     }
-    std::printf("%-52s %8.1f ms  (%zu matches, %zu looked at)\n", what, best * 1000, matches, seen);
+    std::printf("%-52s %8.1f ms wall, %8.1f ms CPU  (%zu matches, %zu looked at)\n", what, best * 1000, best_cpu * 1000, matches, seen);
   }
 };
 
@@ -174,22 +176,29 @@ int main(int argc, char** argv) {
   bench.query("service(\"gateway\") AND responsetime > 5, page", "service(\"gateway\") AND responsetime > 5", kStart, end, 100);
   bench.query("no filter, page", "", kStart, end, 100);
   bench.query("no index helps, one hour, all of it", "http.url CONTAINS \"nowhere\"", kStart, kStart + 3600, 100);
-  auto start = Steady::now();
-  const auto graph = store->graph(scope, from_ms(kStart * 1000), from_ms(end * 1000), 0);
-  const auto nodes = graph.ok() ? service_graph::service_graph(*graph).size() : 0;
-  std::printf("%-52s %8.1f ms  (%zu nodes)\n", "service graph over 6 hours", seconds_since(start) * 1000, nodes);
-  start = Steady::now();
-  const auto part = store->graph(scope, from_ms(kStart * 1000 + 12345), from_ms((kStart + 3600) * 1000 + 23456), 0);
-  std::printf("%-52s %8.1f ms\n", "service graph, an hour and parts of two minutes", seconds_since(start) * 1000);
-  start = Steady::now();
-  std::size_t got = 0;
-  for (const auto& document : sample) {
-    const auto at = document.find("\"trace_id\":\"") + 12;
-    got += store->documents(scope, *traces::parse_trace_id(document.substr(at, 35))).has_value();
-  }
-  std::printf("%-52s %8.1f ms\n", fmt::format("documents of {} traces", got).c_str(), seconds_since(start) * 1000);
+  const auto timed = [](const std::string& what, const auto& work) {
+    const auto start = Steady::now();
+    const double cpu = cpu_seconds();
+    const auto detail = work();
+    std::printf("%-52s %8.1f ms wall, %8.1f ms CPU  (%s)\n", what.c_str(), seconds_since(start) * 1000, (cpu_seconds() - cpu) * 1000,
+                detail.c_str());
+  };
+  const auto map = [&](std::int64_t from_ms_, std::int64_t to_ms_) {
+    const auto graph = store->graph(scope, from_ms(from_ms_), from_ms(to_ms_), 0);
+    return graph.ok() ? fmt::format("{} nodes", service_graph::service_graph(*graph).size()) : graph.error().message();
+  };
+  timed("service graph over 6 hours", [&] { return map(kStart * 1000, end * 1000); });
+  timed("service graph, an hour and parts of two minutes", [&] { return map(kStart * 1000 + 12345, (kStart + 3600) * 1000 + 23456); });
+  timed("documents of traces", [&] {
+    std::size_t got = 0;
+    for (const auto& document : sample) {
+      const auto at = document.find("\"trace_id\":\"") + 12;
+      got += store->documents(scope, *traces::parse_trace_id(document.substr(at, 35))).has_value();
+    }
+    return fmt::format("{} traces", got);
+  });
   store.reset();
   wal.reset();
   fs::remove_all(folder);
-  return graph.ok() && part.ok() ? 0 : 1;
+  return 0;
 }

@@ -162,13 +162,19 @@ Status Bucket::prepare_schema() {
 
 Result<std::optional<Bucket::Found>> Bucket::find(std::uint64_t scope, TraceId id) {
   const std::lock_guard lock(mutex_);
-  TRY(auto query,
-      database_.prepare("SELECT run, ordinal, lsn FROM trace WHERE scope=? AND id=?"));
+  if (!find_) {
+    TRY(find_, database_.prepare("SELECT run, ordinal, lsn FROM trace WHERE scope=? AND id=?"));
+  }
+  auto& query = *find_;
   query.bind(1, sql_int(scope)).bind_blob(2, id_key(id));
-  TRY(const bool found, query.step());
-  if (!found) return std::optional<Found>{};
-  return std::optional<Found>(Found{{query.integer(0), static_cast<std::uint32_t>(query.integer(1))},
-                                    static_cast<std::uint64_t>(query.integer(2))});
+  const auto step = query.step();
+  std::optional<Found> found;
+  if (step.ok() && *step)
+    found = Found{{query.integer(0), static_cast<std::uint32_t>(query.integer(1))},
+                  static_cast<std::uint64_t>(query.integer(2))};
+  query.reset();
+  if (!step.ok()) return step.error();
+  return found;
 }
 
 // A blob of one run; `sql` selects (data, first ordinal) by run and number.

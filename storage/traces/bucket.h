@@ -130,6 +130,7 @@ class Bucket {
 
   std::mutex mutex_;
   Database database_;
+  std::optional<SqliteStatement> find_;  // asked once for every trace that is sealed
   struct CachedBlock {
     std::int64_t run = -1, block = -1;
     std::shared_ptr<const FactsBlock> facts;

@@ -2,6 +2,7 @@
 
 #include <simdjson.h>
 
+#include <array>
 #include <cmath>
 #include <cstring>
 
@@ -16,20 +17,24 @@ constexpr std::size_t kNameCharactersMax = 200;
 // stack of whoever walks them.
 constexpr std::size_t kJsonDepthMax = 2200;
 
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
+// Value of each hex digit; 0xff for every other byte.
+constexpr auto kHexValues = [] {
+  std::array<std::uint8_t, 256> table{};
+  table.fill(0xff);
+  for (std::uint8_t i = 0; i < 10; ++i) table['0' + i] = i;
+  for (std::uint8_t i = 0; i < 6; ++i) table['a' + i] = table['A' + i] = static_cast<std::uint8_t>(10 + i);
+  return table;
+}();
 
 std::optional<std::uint64_t> parse_hex(std::string_view text) {
   std::uint64_t value = 0;
+  unsigned bad = 0;
   for (const char c : text) {
-    const int digit = hex_digit(c);
-    if (digit < 0) return std::nullopt;
-    value = value << 4 | static_cast<std::uint64_t>(digit);
+    const unsigned digit = kHexValues[static_cast<unsigned char>(c)];
+    bad |= digit;
+    value = value << 4 | (digit & 15);
   }
+  if (bad > 15) return std::nullopt;
   return value;
 }
 

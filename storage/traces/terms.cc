@@ -49,6 +49,7 @@ std::uint64_t http_status_term(std::int64_t status) {
 
 std::vector<std::uint64_t> terms_of(const Trace& trace) {
   std::vector<std::uint64_t> terms;
+  terms.reserve(2 * trace.annotations.size() + 2 * trace.entities.size() + 2);
   for (const auto& a : trace.annotations) {
     terms.push_back(annotation_key_term(a.key));
     terms.push_back(annotation_term(a.key, a.value));

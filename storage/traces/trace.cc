@@ -478,6 +478,8 @@ Trace TraceAssembler::assemble(TraceId id,
   work.extras.clear();
   work.top_ids.clear();
   work.trace = Trace{};
+  work.trace.entities.reserve(8 * documents.size());
+  work.trace.annotations.reserve(8 * documents.size());
   work.trace.id = id;
   work.trace.updates_ms = std::move(updates_ms);
   work.trace.revision = revision;
