@@ -47,7 +47,7 @@ Attributes attributes_of(const element& list);
 Value value_of(const element& json) {
   Value value;
   if (!json.is_object()) return value;
-  for (const auto& [key, each] : json.get_object().value_unsafe()) {
+  for (const auto& [key, each] : simdjson::dom::object(json.get_object().value_unsafe())) {
     if (key == "stringValue") {
       value.is = string_of(each);
     } else if (key == "boolValue" && each.is_bool()) {
@@ -63,7 +63,7 @@ Value value_of(const element& json) {
       std::vector<Value> items;
       element values;
       if (each["values"].get(values) == simdjson::SUCCESS && values.is_array())
-        for (const element& item : values.get_array().value_unsafe()) items.push_back(value_of(item));
+        for (const element& item : simdjson::dom::array(values.get_array().value_unsafe())) items.push_back(value_of(item));
       value.is = std::move(items);
     } else if (key == "kvlistValue" && each.is_object()) {
       element values;
@@ -78,7 +78,7 @@ Value value_of(const element& json) {
 Attributes attributes_of(const element& list) {
   Attributes out;
   if (!list.is_array()) return out;
-  for (const element& pair : list.get_array().value_unsafe()) {
+  for (const element& pair : simdjson::dom::array(list.get_array().value_unsafe())) {
     element key, value;
     if (!pair.is_object() || pair["key"].get(key) != simdjson::SUCCESS) continue;
     out.emplace_back(string_of(key), pair["value"].get(value) == simdjson::SUCCESS ? value_of(value) : Value{});
@@ -116,25 +116,25 @@ Span span_of(const object& json) {
     else if (key == "endTimeUnixNano") span.end_ns = unsigned_of(value);
     else if (key == "attributes") span.attributes = attributes_of(value);
     else if (key == "status" && value.is_object()) {
-      for (const auto& [name, each] : value.get_object().value_unsafe()) {
+      for (const auto& [name, each] : simdjson::dom::object(value.get_object().value_unsafe())) {
         if (name == "code") span.status = status_of(each);
         else if (name == "message") span.status_message = string_of(each);
       }
     } else if (key == "events" && value.is_array()) {
-      for (const element& item : value.get_array().value_unsafe()) {
+      for (const element& item : simdjson::dom::array(value.get_array().value_unsafe())) {
         if (!item.is_object()) continue;
         auto& event = span.events.emplace_back();
-        for (const auto& [name, each] : item.get_object().value_unsafe()) {
+        for (const auto& [name, each] : simdjson::dom::object(item.get_object().value_unsafe())) {
           if (name == "timeUnixNano") event.time_ns = unsigned_of(each);
           else if (name == "name") event.name = string_of(each);
           else if (name == "attributes") event.attributes = attributes_of(each);
         }
       }
     } else if (key == "links" && value.is_array()) {
-      for (const element& item : value.get_array().value_unsafe()) {
+      for (const element& item : simdjson::dom::array(value.get_array().value_unsafe())) {
         if (!item.is_object()) continue;
         auto& link = span.links.emplace_back();
-        for (const auto& [name, each] : item.get_object().value_unsafe()) {
+        for (const auto& [name, each] : simdjson::dom::object(item.get_object().value_unsafe())) {
           if (name == "traceId") link.trace_id = unhex(each);
           else if (name == "spanId") link.span_id = unhex(each);
           else if (name == "attributes") link.attributes = attributes_of(each);
@@ -150,7 +150,7 @@ template <typename Visit>
 void for_each_object(const object& json, const char* name, const Visit& visit) {
   element list;
   if (json[name].get(list) != simdjson::SUCCESS || !list.is_array()) return;
-  for (const element& each : list.get_array().value_unsafe())
+  for (const element& each : simdjson::dom::array(list.get_array().value_unsafe()))
     if (each.is_object()) visit(each.get_object().value_unsafe());
 }
 

@@ -204,7 +204,7 @@ bool write_value(const element& value, const Member& schema, std::string& out) {
       if (!value.is_object()) return false;
       out.push_back('{');
       bool first = true;
-      for (const auto& [key, each] : value.get_object().value_unsafe()) {
+      for (const auto& [key, each] : simdjson::dom::object(value.get_object().value_unsafe())) {
         const std::size_t before = out.size();
         if (!first) out.push_back(',');
         append_json_string(key, out);
@@ -220,7 +220,7 @@ bool write_value(const element& value, const Member& schema, std::string& out) {
       if (!value.is_array()) return false;
       out.push_back('[');
       bool first = true;
-      for (const element& each : value.get_array().value_unsafe()) {
+      for (const element& each : simdjson::dom::array(value.get_array().value_unsafe())) {
         const bool fits = schema.type == Type::kStrings ? each.is_string() : each.is_object();
         if (!fits) continue;
         if (!first) out.push_back(',');
@@ -305,7 +305,7 @@ class Compiler {
     if (parent >= 0) parts_[static_cast<std::size_t>(parent)].children.push_back(static_cast<std::size_t>(index));
     element children;
     if (json["subsegments"].get(children) != simdjson::SUCCESS || !children.is_array()) return;
-    for (const element& child : children.get_array().value_unsafe()) {
+    for (const element& child : simdjson::dom::array(children.get_array().value_unsafe())) {
       if (!child.is_object()) continue;
       const auto embedded = child.get_object().value_unsafe();
       const auto number = traces::parse_span_id(text_in(embedded, "id"));
