@@ -34,7 +34,7 @@ export interface RequestRow {
   error?: string;
 }
 interface Health {
-  uptime_s?: number;
+  uptime_seconds?: number;
   memory_bytes?: number;
   requests?: { total?: number; errors?: number };
   [key: string]: unknown;
@@ -120,7 +120,7 @@ export default function Overview() {
         <Card title="This server" actions={<a href={href(["settings"])}>Settings and health</a>}>
           {own.value && (
             <p>
-              Up for {formatDuration((own.value.uptime_s ?? 0) * 1000)}, {formatBytes(own.value.memory_bytes ?? 0)} of memory.
+              Up for {formatDuration((own.value.uptime_seconds ?? 0) * 1000)}, {formatBytes(own.value.memory_bytes ?? 0)} of memory.
             </p>
           )}
           <p class="soft">Any AWS client sees the same data:</p>

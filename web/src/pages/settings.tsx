@@ -30,8 +30,8 @@ export default function Settings() {
       refreshTick.value++;
     }
   };
-  const uptime = Number(health.value?.["uptime_s"] ?? health.value?.["uptime_seconds"] ?? 0);
-  const memory = Number(health.value?.["memory_bytes"] ?? health.value?.["rss_bytes"] ?? 0);
+  const uptime = Number(health.value?.["uptime_seconds"] ?? 0);
+  const memory = Number(health.value?.["memory_bytes"] ?? 0);
   return (
     <Page title="Settings and health">
       <div class="stats">

@@ -40,6 +40,18 @@ function align(series: Series[]): uPlot.AlignedData {
   ] as uPlot.AlignedData;
 }
 
+// 24-hour clock; the date stands below the first tick and where the day changes.
+const timeTicks: uPlot.Axis.DynamicValues = (_u, splits, _axis, _space, increment) => {
+  let day = "";
+  return splits.map((seconds) => {
+    const [date, time] = formatTime(seconds * 1000, false).split(" ") as [string, string];
+    const clock = increment >= 86400 ? "" : increment >= 60 ? time.slice(0, 5) : time;
+    const text = date === day ? clock : clock ? `${clock}\n${date}` : date;
+    day = date;
+    return text;
+  });
+};
+
 // Each layer stands on the sum of those before it.
 function stack(data: uPlot.AlignedData): uPlot.AlignedData {
   const sums = new Array<number>(data[0].length).fill(0);
@@ -91,7 +103,7 @@ export function Chart(props: {
         },
       },
       axes: [
-        { stroke: ink, grid, ticks: grid, font: "12px system-ui" },
+        { stroke: ink, grid, ticks: grid, font: "12px system-ui", values: timeTicks },
         { stroke: ink, grid, ticks: grid, font: "12px system-ui", size: 64, values: (_u, ticks) => ticks.map((v) => formatNumber(v)) },
       ],
       series: [
@@ -133,6 +145,8 @@ export function Chart(props: {
               u.ctx.stroke();
               u.ctx.fillStyle = u.ctx.strokeStyle;
               u.ctx.font = `${12 * devicePixelRatio}px system-ui`;
+              u.ctx.textAlign = "left";
+              u.ctx.textBaseline = "alphabetic";
               u.ctx.fillText(line.label, u.bbox.left + 6, y - 5);
               u.ctx.restore();
             }
