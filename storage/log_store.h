@@ -159,7 +159,7 @@ struct LogStoreOptions {
   std::size_t threads = 1;               // background sealing; 0: only flush() and merge() seal
   std::size_t block_events_max = 32768;  // a head this full is sealed
   std::size_t block_bytes_max = 16u << 20;
-  std::size_t head_bytes_max = 96u << 20;  // over all groups; then the largest head is sealed
+  std::size_t head_bytes_max = 48u << 20;  // over all groups; then the largest head is sealed
 };
 
 class RecoverableLogStore : public LogStore {
