@@ -3,6 +3,7 @@
 #include <sched.h>
 #include <sys/resource.h>
 
+#include "api/cloudwatch/alarm_operations.h"
 #include "api/cloudwatch/metrics.h"
 #include "api/cloudwatch/service.h"
 #include "api/common/protocol.h"
@@ -16,6 +17,7 @@
 #include "api/logs/service.h"
 #include "api/neighbours/sts.h"
 #include "api/sns/service.h"
+#include "api/otlp/traces.h"
 #include "api/xray/service.h"
 #include "server/data_folder.h"
 #include "server/fast_random.h"
@@ -43,6 +45,7 @@ constexpr Millis kWorkersStuck{60'000};
 // Which listener a request came through.
 constexpr int kApiDoor = 0;
 constexpr int kXrayDoor = 1;
+constexpr int kOtlpDoor = 2;
 
 std::size_t cores() {
   cpu_set_t set;
@@ -136,6 +139,8 @@ struct App::Impl {
   std::unique_ptr<OutboxStore> outbox;
   std::unique_ptr<MetricSink> metric_sink;
   std::unique_ptr<sns::Sns> sns;
+  std::unique_ptr<cloudwatch::AlarmBook> alarm_book;
+  std::unique_ptr<cloudwatch::AlarmEngine> alarms;
   std::unique_ptr<logs::Logs> logs;
   std::unique_ptr<logs::Queries> queries;
   std::unique_ptr<logs::LogUpkeep> log_upkeep;
@@ -170,6 +175,8 @@ struct App::Impl {
   Status open_doors();
   void open_xray_door(const ListenAddress& at, std::vector<std::uint16_t>& own_ports);
   std::optional<http::Response> link_page(const http::Request& request);
+  std::optional<Received> receive_telemetry(const http::Request& request);
+  void open_otlp_door(const ListenAddress& at, std::vector<std::uint16_t>& own_ports);
   std::vector<HealthCheck> health_checks();
   void write_metrics(PrometheusText& out);
 };
@@ -224,6 +231,12 @@ Status App::Impl::make_services() {
   logs = std::make_unique<logs::Logs>(logs::Logs::Deps{.resources = *resources, .store = *log_store, .wal = *wal, .clock = clock});
   queries = std::make_unique<logs::Queries>(*logs, *pool, random);
   metric_sink = cloudwatch::make_metric_sink(*metrics, clock);
+  alarm_book = std::make_unique<cloudwatch::AlarmBook>(*resources);
+  TRYV(alarm_book->load());
+  alarms = std::make_unique<cloudwatch::AlarmEngine>(
+      cloudwatch::AlarmEngine::Deps{.book = *alarm_book, .services = services, .clock = clock, .random = random,
+                                    .topics = sns.get(), .outbound = outbound.get()},
+      cloudwatch::AlarmOptions{});
   xray = std::make_unique<xray::XRay>(*traces, *resources, clock, random,
                                       xray::XRay::Sinks{.metrics = metric_sink.get(), .logs = logs.get(), .notify = {}});
   return Ok{};
@@ -260,6 +273,7 @@ void App::Impl::register_services() {
   services.add<Outbox>(*outbox);
   services.add<sns::Sns>(*sns);
   services.add<TopicPublisher>(*sns);
+  services.add<cloudwatch::AlarmEngine>(*alarms);
   services.add<MetricSink>(*metric_sink);
   services.add<logs::Logs>(*logs);
   services.add<LogSink>(*logs);
@@ -280,10 +294,12 @@ void App::Impl::start_workers() {
   workers->add(*log_upkeep);
   xray_workers = xray::workers(*xray);
   for (const auto& worker : xray_workers) workers->add(*worker);
+  alarms->start(clock.now());
+  workers->add(*alarms);
   workers->add(sns->deliveries());
 
   // Who forgets what; resources go last, when nothing refers to them any more.
-  forgetters = {queries.get(), logs.get(), xray.get(), sns.get()};
+  forgetters = {queries.get(), logs.get(), xray.get(), alarms.get(), sns.get()};
   own_forgetters.push_back(std::make_unique<ForgetMetrics>(*metrics));
   own_forgetters.push_back(std::make_unique<ForgetTraces>(*traces));
   own_forgetters.push_back(std::make_unique<ForgetResources>(*resources));
@@ -330,7 +346,8 @@ void App::Impl::build_way_in() {
       .requests = requests,
       .request_ids = request_ids,
       .guard = {.allowed_hosts = config.allowed_hosts, .allowed_origins = config.allowed_origins},
-      .link_page = [this](const http::Request& request) { return link_page(request); }});
+      .link_page = [this](const http::Request& request) { return link_page(request); },
+      .receive = [this](const http::Request& request) { return receive_telemetry(request); }});
   http = std::make_unique<http::HttpServer>(
       http::Options{.threads = config.threads == 0 ? cores() : config.threads, .connections_max = config.connections_max}, *pipeline);
 }
@@ -344,8 +361,10 @@ Status App::Impl::open_doors() {
   addresses.push_back("api http://" + ListenAddress{config.listen.host, port}.text());
   std::vector<std::uint16_t> own_ports{port};
   if (config.xray_listen) open_xray_door(*config.xray_listen, own_ports);
+  if (config.otlp_listen) open_otlp_door(*config.otlp_listen, own_ports);
   outbound->set_own_ports(std::move(own_ports));
   sns->set_default_url("http://" + ListenAddress{config.listen.host, port}.text());
+  alarms->set_console_url(config.external_url.empty() ? "http://" + ListenAddress{config.listen.host, port}.text() : config.external_url);
 
   for (const std::string& address : addresses) lines.push_back("listening " + address);
   lines.push_back(fmt::format("profile dev, durability {}", name_of(config.durability)));
@@ -357,6 +376,30 @@ Status App::Impl::open_doors() {
 }
 
 // A side door: when it cannot be had, the server starts without it.
+// OpenTelemetry over HTTP, on the main port and on its own.
+std::optional<Received> App::Impl::receive_telemetry(const http::Request& request) {
+  const auto path = request.target.substr(0, request.target.find('?'));
+  if (!path.ends_with("/v1/traces")) return std::nullopt;
+  auto made = otlp::export_traces(*traces, {.account = config.account, .region = config.region}, request.header("Content-Type"),
+                                  request.header("Content-Encoding"), request.body);
+  Received received;
+  received.response.status = made.status;
+  received.response.set("Content-Type", std::move(made.content_type));
+  received.response.body = std::move(made.body);
+  received.lsn = made.lsn;
+  return received;
+}
+
+void App::Impl::open_otlp_door(const ListenAddress& at, std::vector<std::uint16_t>& own_ports) {
+  auto bound = http->listen(at.host, at.port, kOtlpDoor);
+  if (!bound.ok()) {
+    LOG_WARN("no OTLP door: {}; choose another address with --otlp-listen, or off", bound.error().message());
+    return;
+  }
+  own_ports.push_back(*bound);
+  addresses.push_back("otlp http://" + ListenAddress{at.host, *bound}.text());
+}
+
 void App::Impl::open_xray_door(const ListenAddress& at, std::vector<std::uint16_t>& own_ports) {
   auto opened = XrayDaemon::open(
       at.host, at.port,

@@ -89,7 +89,7 @@ struct Pipeline::Work final : http::HandlerState {
 void Pipeline::handle(http::Turn& turn) {
   Work& work = begin(turn);
   try {
-    if (guard(work) || own_page(work) || neighbour(work)) return;
+    if (guard(work) || own_page(work) || neighbour(work) || receiver(work)) return;
     work.x.emplace(std::move(turn.request));
     Exchange& x = *work.x;
     auto ours = parts_.api.route(x);
@@ -216,6 +216,35 @@ void Pipeline::call(Work& work) {
 }
 
 // What was stored must be on disk before anybody hears that it was: the answer is made, and waits.
+bool Pipeline::receiver(Work& work) {
+  const http::Request& request = work.turn->request;
+  if (!parts_.receive || request.method != "POST") return false;
+  auto received = parts_.receive(request);
+  if (!received) return false;
+  work.own_name = path_of(request.target);
+  if (work.turn->body_too_large) {
+    finish(work, plain(413, "RequestEntityTooLarge", "The request body is too large."));
+    return true;
+  }
+  if (received->lsn == 0) {
+    finish(work, std::move(received->response));
+    return true;
+  }
+  work.made = std::move(received->response);
+  work.turn->hold(
+      [this, &work, lsn = received->lsn](http::Resume resume) {
+        parts_.wal.when_durable(lsn, [&work, resume](bool ok) {
+          work.durable = ok;
+          resume();
+        });
+      },
+      [this, &work] {
+        if (work.durable) finish(work, std::move(work.made));
+        else finish(work, plain(503, "ServiceUnavailable", "The write could not be made durable; try again."));
+      });
+  return true;
+}
+
 void Pipeline::after_call(Work& work) {
   const Lsn lsn = work.x->call.durable_lsn;
   if (!work.status.ok() || lsn == 0) return answer(work, std::move(work.status));

@@ -22,6 +22,12 @@
 
 namespace fog {
 
+// What a receiver of telemetry (OTLP) makes of a request.
+struct Received {
+  http::Response response;
+  Lsn lsn = 0;  // the answer waits until this record is durable; 0: it does not wait
+};
+
 class Pipeline final : public http::Handler {
  public:
   struct Parts {
@@ -35,6 +41,8 @@ class Pipeline final : public http::Handler {
     GuardRules guard;
     // Pages and files that links in notifications lead to; nothing: not one of them.
     std::function<std::optional<http::Response>(const http::Request&)> link_page;
+    // Telemetry that is no AWS call: POST /v1/traces and the like. Nothing: not of this kind.
+    std::function<std::optional<Received>(const http::Request&)> receive;
   };
   // How fast large bodies arrive: from the first byte of the body to decode(), bodies >= 256 KiB.
   struct BodyStats {
@@ -56,6 +64,7 @@ class Pipeline final : public http::Handler {
   bool guard(Work& work);
   bool own_page(Work& work);
   bool neighbour(Work& work);
+  bool receiver(Work& work);
   void unrouted(Work& work);
   Status prepare(Work& work);
   void call(Work& work);
