@@ -674,7 +674,14 @@ Encoded encode(const Vec& vec, Batch& batch) {
     case Vec::Kind::kUnset: return out;
     case Vec::Kind::kDict:
       out.size = vec.dict_size + 1;
-      for (std::size_t k = 0; k < sel.size(); ++k) out.ids[k] = vec.has(sel[k]) ? vec.codes[sel[k]] : vec.dict_size;
+      if (vec.present == nullptr)
+        for (std::size_t k = 0; k < sel.size(); ++k) out.ids[k] = vec.codes[sel[k]];
+      else
+        for (std::size_t k = 0; k < sel.size(); ++k) {
+          // Entries of absent rows are zero, so that both can be read before choosing.
+          std::uint32_t code = vec.codes[sel[k]];
+          out.ids[k] = vec.has(sel[k]) ? code : vec.dict_size;
+        }
       return out;
     case Vec::Kind::kTruth:
       out.size = 3;
@@ -749,14 +756,23 @@ void GroupTable::add(Batch& batch) {
     if (combinations <= 1u << 20)
       dense.assign(combinations, kNone);
     std::vector<std::uint32_t> new_first;
-    for (std::size_t k = 0; k < n; ++k) {
-      std::uint64_t combined = static_cast<std::uint64_t>(gids[k]) * encoded.size + encoded.ids[k];
-      std::uint32_t& id = dense.empty() ? sparse.try_emplace(combined, kNone).first->second : dense[combined];
-      if (id == kNone) {
+    auto number = [&](std::uint32_t& id, std::size_t k) {
+      if (id == kNone) [[unlikely]] {
         id = static_cast<std::uint32_t>(new_first.size());
         new_first.push_back(static_cast<std::uint32_t>(k));
       }
-      gids[k] = id;
+      return id;
+    };
+    if (!dense.empty() && groups == 1) {
+      for (std::size_t k = 0; k < n; ++k) gids[k] = number(dense[encoded.ids[k]], k);
+    } else if (!dense.empty()) {
+      for (std::size_t k = 0; k < n; ++k)
+        gids[k] = number(dense[static_cast<std::size_t>(gids[k]) * encoded.size + encoded.ids[k]], k);
+    } else {
+      for (std::size_t k = 0; k < n; ++k) {
+        std::uint64_t combined = static_cast<std::uint64_t>(gids[k]) * encoded.size + encoded.ids[k];
+        gids[k] = number(sparse.try_emplace(combined, kNone).first->second, k);
+      }
     }
     first = std::move(new_first);
     groups = first.size();

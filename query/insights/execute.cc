@@ -98,9 +98,9 @@ class BlockStage {
     }
     auto batch = std::make_shared<Batch>(run_, std::move(block));
     // Newest first, as the language has it.
-    batch->sel.reserve(rows.count());
-    rows.visit([&](std::size_t row) { batch->sel.push_back(static_cast<std::uint32_t>(row)); });
-    std::reverse(batch->sel.begin(), batch->sel.end());
+    std::size_t left = rows.count();
+    batch->sel.resize(left);
+    rows.visit([&](std::size_t row) { batch->sel[--left] = static_cast<std::uint32_t>(row); });
     for (const Node* filter : filters_) batch->filter(*filter);
     count(scanned, batch->sel.size(), bytes);
     if (batch->sel.empty() || run_.stop()) return nullptr;
