@@ -10,6 +10,16 @@ namespace {
 
 using protozero::pbf_reader;
 
+// Field numbers with their wire type: a known number with another type is skipped like an unknown
+// field, because protozero takes a mismatch for a programmer's error.
+constexpr std::uint32_t varint(std::uint32_t number) { return number << 3; }
+constexpr std::uint32_t fixed64(std::uint32_t number) { return number << 3 | 1; }
+constexpr std::uint32_t bytes(std::uint32_t number) { return number << 3 | 2; }
+
+std::uint32_t field(const pbf_reader& reader) {
+  return reader.tag() << 3 | static_cast<std::uint32_t>(reader.wire_type());
+}
+
 constexpr int kDepthMax = 32;  // of arrays and maps inside attribute values
 
 std::string bytes_of(pbf_reader& reader) {
@@ -22,32 +32,32 @@ Attributes::value_type read_pair(pbf_reader reader, int depth);
 Value read_value(pbf_reader reader, int depth) {
   Value value;
   while (reader.next()) {
-    switch (reader.tag()) {
-      case 1: value.is = bytes_of(reader); break;
-      case 2: value.is = reader.get_bool(); break;
-      case 3: value.is = reader.get_int64(); break;
-      case 4: value.is = reader.get_double(); break;
-      case 5: {
+    switch (field(reader)) {
+      case bytes(1): value.is = bytes_of(reader); break;
+      case varint(2): value.is = reader.get_bool(); break;
+      case varint(3): value.is = reader.get_int64(); break;
+      case fixed64(4): value.is = reader.get_double(); break;
+      case bytes(5): {
         std::vector<Value> items;
         auto list = reader.get_message();
         while (list.next()) {
-          if (list.tag() == 1 && depth < kDepthMax) items.push_back(read_value(list.get_message(), depth + 1));
+          if (field(list) == bytes(1) && depth < kDepthMax) items.push_back(read_value(list.get_message(), depth + 1));
           else list.skip();
         }
         value.is = std::move(items);
         break;
       }
-      case 6: {
+      case bytes(6): {
         Attributes items;
         auto list = reader.get_message();
         while (list.next()) {
-          if (list.tag() == 1 && depth < kDepthMax) items.push_back(read_pair(list.get_message(), depth + 1));
+          if (field(list) == bytes(1) && depth < kDepthMax) items.push_back(read_pair(list.get_message(), depth + 1));
           else list.skip();
         }
         value.is = std::move(items);
         break;
       }
-      case 7: value.is = bytes_of(reader); break;
+      case bytes(7): value.is = bytes_of(reader); break;
       default: reader.skip();
     }
   }
@@ -57,8 +67,8 @@ Value read_value(pbf_reader reader, int depth) {
 Attributes::value_type read_pair(pbf_reader reader, int depth) {
   Attributes::value_type pair;
   while (reader.next()) {
-    if (reader.tag() == 1) pair.first = bytes_of(reader);
-    else if (reader.tag() == 2) pair.second = read_value(reader.get_message(), depth);
+    if (field(reader) == bytes(1)) pair.first = bytes_of(reader);
+    else if (field(reader) == bytes(2)) pair.second = read_value(reader.get_message(), depth);
     else reader.skip();
   }
   return pair;
@@ -67,10 +77,10 @@ Attributes::value_type read_pair(pbf_reader reader, int depth) {
 SpanEvent read_event(pbf_reader reader) {
   SpanEvent event;
   while (reader.next()) {
-    switch (reader.tag()) {
-      case 1: event.time_ns = reader.get_fixed64(); break;
-      case 2: event.name = bytes_of(reader); break;
-      case 3: event.attributes.push_back(read_pair(reader.get_message(), 0)); break;
+    switch (field(reader)) {
+      case fixed64(1): event.time_ns = reader.get_fixed64(); break;
+      case bytes(2): event.name = bytes_of(reader); break;
+      case bytes(3): event.attributes.push_back(read_pair(reader.get_message(), 0)); break;
       default: reader.skip();
     }
   }
@@ -80,10 +90,10 @@ SpanEvent read_event(pbf_reader reader) {
 SpanLink read_link(pbf_reader reader) {
   SpanLink link;
   while (reader.next()) {
-    switch (reader.tag()) {
-      case 1: link.trace_id = bytes_of(reader); break;
-      case 2: link.span_id = bytes_of(reader); break;
-      case 4: link.attributes.push_back(read_pair(reader.get_message(), 0)); break;
+    switch (field(reader)) {
+      case bytes(1): link.trace_id = bytes_of(reader); break;
+      case bytes(2): link.span_id = bytes_of(reader); break;
+      case bytes(4): link.attributes.push_back(read_pair(reader.get_message(), 0)); break;
       default: reader.skip();
     }
   }
@@ -93,27 +103,27 @@ SpanLink read_link(pbf_reader reader) {
 Span read_span(pbf_reader reader) {
   Span span;
   while (reader.next()) {
-    switch (reader.tag()) {
-      case 1: span.trace_id = bytes_of(reader); break;
-      case 2: span.span_id = bytes_of(reader); break;
-      case 4: span.parent_id = bytes_of(reader); break;
-      case 5: span.name = bytes_of(reader); break;
-      case 6: {
+    switch (field(reader)) {
+      case bytes(1): span.trace_id = bytes_of(reader); break;
+      case bytes(2): span.span_id = bytes_of(reader); break;
+      case bytes(4): span.parent_id = bytes_of(reader); break;
+      case bytes(5): span.name = bytes_of(reader); break;
+      case varint(6): {
         const auto kind = reader.get_enum();
         span.kind = kind >= 0 && kind <= 5 ? static_cast<SpanKind>(kind) : SpanKind::kUnspecified;
         break;
       }
-      case 7: span.start_ns = reader.get_fixed64(); break;
-      case 8: span.end_ns = reader.get_fixed64(); break;
-      case 9: span.attributes.push_back(read_pair(reader.get_message(), 0)); break;
-      case 11: span.events.push_back(read_event(reader.get_message())); break;
-      case 13: span.links.push_back(read_link(reader.get_message())); break;
-      case 15: {
+      case fixed64(7): span.start_ns = reader.get_fixed64(); break;
+      case fixed64(8): span.end_ns = reader.get_fixed64(); break;
+      case bytes(9): span.attributes.push_back(read_pair(reader.get_message(), 0)); break;
+      case bytes(11): span.events.push_back(read_event(reader.get_message())); break;
+      case bytes(13): span.links.push_back(read_link(reader.get_message())); break;
+      case bytes(15): {
         auto status = reader.get_message();
         while (status.next()) {
-          if (status.tag() == 2) {
+          if (field(status) == bytes(2)) {
             span.status_message = bytes_of(status);
-          } else if (status.tag() == 3) {
+          } else if (field(status) == varint(3)) {
             const auto code = status.get_enum();
             span.status = code >= 0 && code <= 2 ? static_cast<StatusCode>(code) : StatusCode::kUnset;
           } else {
@@ -130,14 +140,14 @@ Span read_span(pbf_reader reader) {
 
 void read_scope_spans(pbf_reader reader, SpanGroup& group) {
   while (reader.next()) {
-    if (reader.tag() == 1) {
+    if (field(reader) == bytes(1)) {
       auto scope = reader.get_message();
       while (scope.next()) {
-        if (scope.tag() == 1) group.scope_name = bytes_of(scope);
-        else if (scope.tag() == 2) group.scope_version = bytes_of(scope);
+        if (field(scope) == bytes(1)) group.scope_name = bytes_of(scope);
+        else if (field(scope) == bytes(2)) group.scope_version = bytes_of(scope);
         else scope.skip();
       }
-    } else if (reader.tag() == 2) {
+    } else if (field(reader) == bytes(2)) {
       group.spans.push_back(read_span(reader.get_message()));
     } else {
       reader.skip();
@@ -152,7 +162,7 @@ Result<std::vector<SpanGroup>> decode_traces_protobuf(std::string_view body) {
   try {
     pbf_reader request(body.data(), body.size());
     while (request.next()) {
-      if (request.tag() != 1) {
+      if (field(request) != bytes(1)) {
         request.skip();
         continue;
       }
@@ -160,13 +170,13 @@ Result<std::vector<SpanGroup>> decode_traces_protobuf(std::string_view body) {
       Attributes resource;
       const std::size_t first = groups.size();
       while (resource_spans.next()) {
-        if (resource_spans.tag() == 1) {
+        if (field(resource_spans) == bytes(1)) {
           auto reader = resource_spans.get_message();
           while (reader.next()) {
-            if (reader.tag() == 1) resource.push_back(read_pair(reader.get_message(), 0));
+            if (field(reader) == bytes(1)) resource.push_back(read_pair(reader.get_message(), 0));
             else reader.skip();
           }
-        } else if (resource_spans.tag() == 2) {
+        } else if (field(resource_spans) == bytes(2)) {
           read_scope_spans(resource_spans.get_message(), groups.emplace_back());
         } else {
           resource_spans.skip();
