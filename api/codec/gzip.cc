@@ -8,10 +8,10 @@
 
 namespace fog {
 
-Result<std::string> gunzip(std::string_view bytes, std::size_t bytes_max) {
+Result<std::string> gunzip(std::string_view bytes, std::size_t bytes_max, Packing packing) {
   z_stream stream{};
-  // 15 bits of window, and 32: gzip or zlib by the header.
-  if (inflateInit2(&stream, 15 + 32) != Z_OK) return Error::internal("zlib does not start");
+  // 15 bits of window; 16 more mean a gzip header and checksum.
+  if (inflateInit2(&stream, packing == Packing::kGzip ? 15 + 16 : 15) != Z_OK) return Error::internal("zlib does not start");
   struct Guard {
     z_stream& stream;
     ~Guard() { inflateEnd(&stream); }

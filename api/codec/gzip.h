@@ -9,8 +9,14 @@
 
 namespace fog {
 
-// Inflates one or several gzip members (zlib streams too). Errors: invalid (bad or truncated data),
-// limit (more than bytes_max come out; nothing beyond that is ever held).
-Result<std::string> gunzip(std::string_view bytes, std::size_t bytes_max);
+enum class Packing {
+  kGzip,     // RFC 1952, one or several members
+  kDeflate,  // HTTP's "deflate": RFC 1950, zlib
+};
+
+// Inflates a body. Errors: invalid (bad or truncated data, or the other packing), limit (more than
+// bytes_max come out; nothing beyond that is ever held).
+Result<std::string> gunzip(std::string_view bytes, std::size_t bytes_max,
+                           Packing packing = Packing::kGzip);
 
 }  // namespace fog

@@ -99,8 +99,8 @@ class Reader {
   explicit Reader(Decoding& decoding) : decoding_(decoding) {}
 
   Status run(std::string& body, const Shape& shape, void* out) {
-    const auto text = body.find_first_not_of(" \t\r\n");
-    if (text == std::string::npos) {
+    // No body at all is an empty input; blanks are not JSON.
+    if (body.empty()) {
       check_required(shape, Seen(), nullptr, decoding_);
       return Ok{};
     }
