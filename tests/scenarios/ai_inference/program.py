@@ -7,6 +7,7 @@ import time
 
 import boto3
 from aws_xray_sdk.core import xray_recorder
+from aws_xray_sdk.core.sampling.local.sampler import LocalSampler
 
 LOG_GROUP, LOG_STREAM = "/aws/ai-devops/inference", "worker-1"
 NAMESPACE = "AIDevOps"
@@ -30,8 +31,7 @@ REQUESTS = [
 class InferenceService:
     def __init__(self):
         self.logs, self.cloudwatch = boto3.client("logs"), boto3.client("cloudwatch")
-        xray_recorder.configure(service=SERVICE, sampling=True, context_missing="LOG_ERROR")
-        xray_recorder.sampler.load_local_rules(SAMPLING_RULES)
+        xray_recorder.configure(service=SERVICE, sampling=True, sampler=LocalSampler(SAMPLING_RULES), context_missing="LOG_ERROR")
         for create, names in ((self.logs.create_log_group, {"logGroupName": LOG_GROUP}),
                               (self.logs.create_log_stream, {"logGroupName": LOG_GROUP, "logStreamName": LOG_STREAM})):
             try:
