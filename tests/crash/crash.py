@@ -22,7 +22,7 @@ import xml.etree.ElementTree as xml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/run"))
-from server import Server  # noqa: E402
+from server import Server, binary  # noqa: E402
 
 ACCOUNT = "000000000000"
 GROUP = "/crash"
@@ -241,7 +241,7 @@ class Crash:
         self.dice = random.Random(options.seed)
         self.early = options.early
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="fogwatch-crash-"))
-        program = (ROOT / options.build).resolve() / "fogwatch"
+        program = binary(options.build)
         self.server = Server(self.folder / "data", *(["--durability", options.durability] if options.durability else []), program=program)
         self.stop = threading.Event()
         self.round = 0
@@ -341,7 +341,7 @@ def main():
     except (AssertionError, RuntimeError, Refused, OSError, http.client.HTTPException) as error:
         fault = f"after {crash.round} kills: {error}"
         print(fault)
-    survived = crash.round - (1 if fault else 0)
+    survived = max(0, crash.round - (1 if fault else 0))
     if not fault:
         print(json.dumps(crash.summary()))
     if options.report:

@@ -164,7 +164,7 @@ def suites(build):
     reason = gone or (None if newest.exists() and can_import(newest, "boto3, aws_xray_sdk") else "no newest boto3 (PyPI not reachable)")
     for folder in sorted(path.parent for path in (ROOT / "tests/scenarios").glob("*/test_*.py")):
         yield Suite(f"scenarios/{folder.name}", [newest, *pytest, folder], read_junit, env=env, skip=reason)
-    yield Suite("crash", [sys.executable, "tests/crash/crash.py", "--build", build, "--kills", CRASH_KILLS, "--report", "{report}"],
+    yield Suite("crash", [sys.executable, "tests/crash/crash.py", "--kills", CRASH_KILLS, "--report", "{report}"],
                 read_json, env=env, alone=True, skip=gone, seconds=900)
 
 
