@@ -73,8 +73,7 @@ export default function Insights() {
     return found.logGroupFields ?? [];
   }, [groups[0], region.value, account.value]);
 
-  const start = async (what = text) => {
-    setParams({ q: what }, true);
+  const execute = async (what: string) => {
     remember(what);
     const mine = ++run.current;
     setError(undefined);
@@ -105,11 +104,13 @@ export default function Insights() {
     const id = running;
     if (id) await attempt("Query stopped", () => logs("StopQuery", { queryId: id }));
   };
-  // A link with groups and a query runs by itself, also when the range changes by a brush.
+  // The address decides what runs: a link, a step back, a brushed range, or the Run button.
+  const [round, setRound] = useState(0);
+  const start = () => (text === query ? setRound((n) => n + 1) : setParams({ q: text }, true));
   const rangeKey = param("range", "1h").value;
   useEffect(() => {
-    if (groups.length || /^\s*SOURCE\b/i.test(query)) void start(query);
-  }, [groupText, rangeKey, region.value, account.value]);
+    if (groups.length || /^\s*SOURCE\b/i.test(query)) void execute(query);
+  }, [query, round, groupText, rangeKey, region.value, account.value]);
 
   const series = useMemo(() => (state ? chartSeries(state) : []), [state]);
   const add = (piece: string) => setText((old) => old.trimEnd() + "\n| " + piece);
@@ -131,9 +132,9 @@ export default function Insights() {
         <div class="row">
           <GroupPicker chosen={groups} onChange={(chosen) => setParams({ groups: chosen.join("\n") })} />
         </div>
-        <QueryEditor label="Logs Insights query" text={text} onChange={setText} onRun={() => void start()} keywords={words} fields={(fields.value ?? []).map((f) => f.name ?? "")} error={errorPlace(error, text)} hint="fields @timestamp, @message | limit 100" />
+        <QueryEditor label="Logs Insights query" text={text} onChange={setText} onRun={start} keywords={words} fields={(fields.value ?? []).map((f) => f.name ?? "")} error={errorPlace(error, text)} hint="fields @timestamp, @message | limit 100" />
         <div class="row run-row">
-          <button class="primary" onClick={() => void start()} disabled={!!running}>Run</button>
+          <button class="primary" onClick={start} disabled={!!running}>Run</button>
           <button onClick={() => void stop()} disabled={!running}>Stop</button>
           <small>Ctrl-Enter runs</small>
           <span class="grow" />

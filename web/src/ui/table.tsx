@@ -64,7 +64,7 @@ export function Table<T>(props: {
       <table aria-rowcount={rows.length + 1}>
         <thead>
           <tr>
-            {props.columns.map((c) => (
+            {props.columns.map((c) => c.title === "" ? <td class="head" /> : (
               <th scope="col" class={c.numeric ? "num" : ""} style={c.width ? { width: c.width } : {}} aria-sort={sort?.by === c.id ? (sort.down ? "descending" : "ascending") : "none"}>
                 <button onClick={() => turn(c.id)}>
                   {c.title}
