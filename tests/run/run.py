@@ -156,10 +156,13 @@ def suites(build):
                  *sorted(str(file.relative_to(js)) for file in js.glob("*.test.mjs"))],
                 read_junit, env=env, cwd=js, skip=reason)
 
-    if list((ROOT / "web").glob("src/**/*.test.ts*")) + list((ROOT / "web").glob("tests/**/*.test.ts*")):
-        vitest = ROOT / "web/node_modules/vitest/vitest.mjs"
-        yield Suite("console", [node or "node", vitest, "run", "--reporter=junit", "--outputFile={report}"], read_junit, cwd=ROOT / "web",
-                    skip=None if node and vitest.exists() else "npm packages not installed (registry not reachable)")
+    browser = ROOT / "tests/browser"
+    if (browser / "package.json").exists():
+        reason = gone or (None if node and (browser / "node_modules").is_dir() else "npm packages not installed (registry not reachable)") or (
+            None if shutil.which("chromium") else "no chromium") or (
+            None if (ROOT / "web/dist/index.html").exists() else "the console is not built")
+        yield Suite("browser", [node or "node", "--test", "--test-reporter=junit", "--test-reporter-destination={report}",
+                                *sorted(file.name for file in browser.glob("*.test.mjs"))], read_junit, env=env, cwd=browser, skip=reason)
 
     reason = gone or (None if newest.exists() and can_import(newest, "boto3, aws_xray_sdk") else "no newest boto3 (PyPI not reachable)")
     for folder in sorted(path.parent for path in (ROOT / "tests/scenarios").glob("*/test_*.py")):
