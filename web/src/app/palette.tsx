@@ -25,7 +25,7 @@ async function resources(): Promise<Entry[]> {
     settle(cloudwatch<{ DashboardEntries?: { DashboardName: string }[] }>("ListDashboards"), (v) =>
       (v.DashboardEntries ?? []).map((d) => ({ kind: "Dashboard", text: d.DashboardName, path: ["dashboards", d.DashboardName] }))),
     settle(sns<{ Topics?: { TopicArn: string }[] }>("ListTopics"), (v) =>
-      (v.Topics ?? []).map((t) => ({ kind: "Topic", text: t.TopicArn.split(":").at(-1)!, path: ["topics", t.TopicArn] }))),
+      (v.Topics || []).map((t) => ({ kind: "Topic", text: t.TopicArn.split(":").at(-1)!, path: ["topics", t.TopicArn] }))),
   ]);
   return lists.flat();
 }

@@ -264,7 +264,7 @@ function AlarmForm() {
     stat: chosen?.stat ?? "Average", period: "60", periods: "1", datapoints: "", operator: "GreaterThanThreshold", threshold: "0", missing: "missing", topic: "",
   });
   const set = (key: keyof typeof form) => (e: { currentTarget: { value: string } }) => setForm({ ...form, [key]: e.currentTarget.value });
-  const topics = useLoad(async (s) => (await sns<{ Topics?: { TopicArn: string }[] }>("ListTopics", {}, s)).Topics ?? [], [region.value, account.value]);
+  const topics = useLoad(async (s) => (await sns<{ Topics?: { TopicArn: string }[] }>("ListTopics", {}, s)).Topics || [], [region.value, account.value]);
   const dimensions = form.dimensions.split("\n").map((l) => l.trim()).filter(Boolean).map((l) => ({ Name: l.split("=")[0]!, Value: l.slice(l.indexOf("=") + 1) }));
   const plain = ["Average", "Sum", "Minimum", "Maximum", "SampleCount"].includes(form.stat);
   const input = {
