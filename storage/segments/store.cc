@@ -11,6 +11,7 @@
 #include "storage/base/worker_pool.h"
 #include "storage/log_store.h"
 #include "storage/segments/limits.h"
+#include "storage/segments/log_record.h"
 #include "storage/segments/log_group.h"
 
 #include <charconv>
@@ -527,6 +528,11 @@ void SegmentStore::maintain() {
 }
 
 }  // namespace
+
+bool read_append_record(std::string_view payload, LogBatch& batch, LogSequence& first, std::vector<LogEventIn>& events) {
+  ByteReader in(payload);
+  return in.fixed<std::uint8_t>() == static_cast<std::uint8_t>(Operation::kAppend) && decode_append(in, batch, first, events);
+}
 
 Result<std::unique_ptr<RecoverableLogStore>> open_log_store(Wal& wal, LogStoreOptions options) {
   auto store = std::make_unique<SegmentStore>(wal, std::move(options));
