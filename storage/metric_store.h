@@ -97,6 +97,20 @@ struct SlotColumns {
   std::size_t size() const { return start_ms.size(); }
 };
 
+// Observations of several series together, slot by slot: dense columns from start_ms on. A slot in
+// which nothing was observed has count 0 (and a minimum above its maximum).
+struct SlotSums {
+  std::int64_t start_ms = 0;
+  std::int64_t period_ms = 60'000;
+  std::vector<double> count;
+  std::vector<double> sum;
+  std::vector<double> min;
+  std::vector<double> max;
+  std::size_t size() const { return count.size(); }
+  void resize(std::size_t slots);      // new slots are empty
+  void merge(const SlotSums& other);  // of the same period
+};
+
 struct ReadMetrics {
   Timestamp start;               // inclusive; slots are aligned to multiples of the period
   Timestamp end;                 // exclusive: a slot is returned if its start is before it
@@ -119,6 +133,7 @@ struct SeriesFilter {
   std::optional<std::string> metric_namespace;
   std::optional<std::string> metric_name;
   std::vector<DimensionFilter> dimensions;                  // all must be there; others may be, too
+  std::vector<std::vector<DimensionFilter>> choices;        // of each list one at least must be there
   std::optional<std::vector<std::string>> dimension_names;  // exactly this set of names
   std::optional<Timestamp> active_since;                    // newest datum at or after
 };
@@ -202,6 +217,9 @@ class MetricStore {
   // called from several threads with parts of a list.
   virtual Status scan(std::span<const SeriesId> ids, const ReadMetrics& spec,
                       const ScanVisit& visit) const = 0;
+  // All series added up, whatever their units; ids in any order, each once. What scan() would give, without
+  // holding it: for aggregates over thousands of series. Distributions are not summed.
+  virtual Result<SlotSums> sum(std::span<const SeriesId> ids, const ReadMetrics& spec) const = 0;
   // One series: an entry per unit with data, ascending by unit code.
   Result<std::vector<SlotColumns>> read(SeriesId id, const ReadMetrics& spec) const;
 

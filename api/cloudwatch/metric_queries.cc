@@ -267,8 +267,7 @@ class Run {
     SeriesFilter filter;
     filter.account = context_.account;
     filter.region = context_.region;
-    filter.metric_namespace = search.metric_namespace();
-    filter.dimension_names = search.dimension_names();
+    search.narrow(filter);
     filter.active_since = context_.now - kSearchedWithin;
     std::vector<SeriesSource> found;
     std::vector<MetricRead> reads;

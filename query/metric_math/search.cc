@@ -53,16 +53,18 @@ struct Word {
   std::string text;
   std::vector<std::string> pieces;
   bool has_delimiter = false;
+  std::size_t letters = 0;  // of all pieces
 
   explicit Word(std::string word) : text(std::move(word)) {
     Pieces cuts;
     cut(text, cuts);
     pieces.assign(cuts.begin(), cuts.end());
+    for (const std::string& piece : pieces) letters += piece.size();
     has_delimiter = !std::all_of(text.begin(), text.end(), is_alnum);
   }
 
   bool matches(std::string_view field) const {
-    if (pieces.empty()) return false;
+    if (pieces.empty() || field.size() < letters) return false;
     thread_local Pieces of_field;
     cut(field, of_field);
     if (pieces.size() == 1) {
@@ -102,13 +104,14 @@ struct Search::Node {
   std::optional<std::string> property;
   bool is_exact = false;
   Word word{""};
-  std::unordered_map<std::uint32_t, bool> verdicts;  // by symbol
+  std::vector<signed char> verdicts;  // by symbol: 0 not known yet, 1 yes, -1 no
 
   bool text_matches(std::string_view text) const { return is_exact ? text == word.text : word.matches(text); }
   bool symbol_matches(std::uint32_t symbol, std::string_view text) {
-    const auto [at, fresh] = verdicts.try_emplace(symbol, false);
-    if (fresh) at->second = text_matches(text);
-    return at->second;
+    if (symbol >= verdicts.size()) verdicts.resize(std::max<std::size_t>(symbol + 1, verdicts.size() * 2), 0);
+    signed char& verdict = verdicts[symbol];
+    if (verdict == 0) verdict = text_matches(text) ? 1 : -1;
+    return verdict > 0;
   }
 
   bool matches(const SeriesView& series, std::string_view account) {
@@ -122,11 +125,12 @@ struct Search::Node {
       case Kind::kTerm:
         break;
     }
-    if (!property || *property == "Namespace")
-      if (symbol_matches(series.namespace_symbol, series.metric_namespace)) return true;
-    if (!property || *property == "MetricName")
-      if (symbol_matches(series.name_symbol, series.metric_name)) return true;
-    if (property && *property == ":aws.AccountId") return text_matches(account);
+    if (property == "Namespace") return symbol_matches(series.namespace_symbol, series.metric_namespace);
+    if (property == "MetricName") return symbol_matches(series.name_symbol, series.metric_name);
+    if (property == ":aws.AccountId") return text_matches(account);
+    if (!property && (symbol_matches(series.namespace_symbol, series.metric_namespace) ||
+                      symbol_matches(series.name_symbol, series.metric_name)))
+      return true;
     for (std::size_t i = 0; i < series.dimensions.size(); ++i) {
       const DimensionView& d = series.dimensions[i];
       if (!property) {
@@ -230,9 +234,19 @@ class SearchParser {
     TRY(auto first, token());
     if (at_ < text_.size() && text_[at_] == '=') {
       ++at_;
-      node.property = first.first;
       if (at_ == text_.size()) return fail();
+      if (take('(')) {  // the property holds for every term inside
+        if (property_) return fail();
+        property_ = first.first;
+        auto inner = either();
+        property_.reset();
+        if (!inner.ok() || !take(')')) return fail();
+        return inner;
+      }
+      node.property = first.first;
       TRY(first, token());
+    } else {
+      node.property = property_;
     }
     if (first.first.empty()) return fail();
     node.is_exact = first.second;
@@ -292,6 +306,7 @@ class SearchParser {
 
   std::string_view text_;
   std::size_t at_ = 0;
+  std::optional<std::string> property_;  // inside Property=( ... )
   int nodes_ = 0;
   int depth_ = 0;
 };
@@ -316,6 +331,50 @@ Result<Search> Search::parse(std::string_view text) {
   if (!parser.at_end()) return parser.fail();
   search.terms_ = std::make_unique<Node>(std::move(terms));
   return search;
+}
+
+namespace {
+
+// An exact term about a dimension, as the index asks for it.
+std::optional<DimensionFilter> exact_dimension(const Search::Node& node) {
+  if (node.kind != Search::Node::Kind::kTerm || !node.is_exact || !node.property) return std::nullopt;
+  if (*node.property == "Namespace" || *node.property == "MetricName" || node.property->starts_with(":aws."))
+    return std::nullopt;
+  return DimensionFilter{*node.property, node.word.text};
+}
+
+void narrow_by(const Search::Node& node, SeriesFilter& filter) {
+  switch (node.kind) {
+    case Search::Node::Kind::kAnd:
+      for (const Search::Node& child : node.children) narrow_by(child, filter);
+      return;
+    case Search::Node::Kind::kOr: {
+      std::vector<DimensionFilter> choice;
+      for (const Search::Node& child : node.children) {
+        auto dimension = exact_dimension(child);
+        if (!dimension) return;
+        choice.push_back(std::move(*dimension));
+      }
+      filter.choices.push_back(std::move(choice));
+      return;
+    }
+    case Search::Node::Kind::kNot:
+      return;
+    case Search::Node::Kind::kTerm:
+      break;
+  }
+  if (auto dimension = exact_dimension(node)) filter.dimensions.push_back(std::move(*dimension));
+  if (!node.is_exact || !node.property) return;
+  if (*node.property == "Namespace" && !filter.metric_namespace) filter.metric_namespace = node.word.text;
+  if (*node.property == "MetricName" && !filter.metric_name) filter.metric_name = node.word.text;
+}
+
+}  // namespace
+
+void Search::narrow(SeriesFilter& filter) const {
+  filter.metric_namespace = namespace_;
+  filter.dimension_names = dimensions_;
+  if (terms_) narrow_by(*terms_, filter);
 }
 
 bool Search::matches(const SeriesView& series, std::string_view account) {

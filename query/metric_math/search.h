@@ -1,7 +1,7 @@
 // SEARCH: which metrics a search expression means.
 //
 //   '{Namespace[, Dimension ...]} terms'     schema and terms are both optional, not both absent
-//   term = word | "exact" | Property=word | Property="exact" | NOT term | (terms)
+//   term = word | "exact" | Property=word | Property="exact" | Property=(terms) | NOT term | (terms)
 //   joined by AND (also by nothing), OR; NOT > AND > OR; operators in upper case
 // A plain term looks at namespace, metric name, dimension names and values. Exact terms compare whole
 // strings. A word matches by tokens: a string is cut where case changes, at digits, at anything not
@@ -14,7 +14,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "storage/metric_store.h"
@@ -36,6 +35,9 @@ class Search {
   const std::optional<std::string>& metric_namespace() const { return namespace_; }
   // Exactly these names, where the schema lists any.
   const std::optional<std::vector<std::string>>& dimension_names() const { return dimensions_; }
+  // Puts into the filter what every match must have: the schema, and exact terms that the index knows. matches()
+  // still decides.
+  void narrow(SeriesFilter& filter) const;
   // True when the terms say so (the schema is the filter's business). Remembers verdicts about
   // strings by their symbols: one object for one store and thread.
   bool matches(const SeriesView& series, std::string_view account);

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <map>
 #include <mutex>
 
 #include "query/metrics_insights/select.h"
@@ -8,7 +9,7 @@ namespace {
 
 constexpr std::string_view kMissingLabel = "Other";
 // Series a task scans: enough to spread the work, few enough to balance it.
-constexpr std::size_t kSeriesPerTask = 256;
+constexpr std::size_t kSeriesPerTask = 1024;
 
 // What a label says about a series; nothing when the series lacks it.
 class Labels {
@@ -68,89 +69,115 @@ void push_down(const Condition& c, SeriesFilter& filter) {
     filter.dimensions.push_back({c.label.name, c.values[0]});
 }
 
-struct Cell {
-  double count = 0;
-  double sum = 0;
-  double min = 0;
-  double max = 0;
-
-  void add(double n, double total, double low, double high) {
-    min = count > 0 ? std::min(min, low) : low;
-    max = count > 0 ? std::max(max, high) : high;
-    count += n;
-    sum += total;
-  }
-};
-using Cells = std::map<std::int64_t, Cell>;
-
-double value_of(Function function, const Cell& cell) {
+double value_of(Function function, double count, double sum, double min, double max) {
   switch (function) {
     case Function::kAvg:
-      return cell.sum / cell.count;
+      return sum / count;
     case Function::kCount:
-      return cell.count;
+      return count;
     case Function::kMax:
-      return cell.max;
+      return max;
     case Function::kMin:
-      return cell.min;
+      return min;
     case Function::kSum:
-      return cell.sum;
+      return sum;
   }
   return 0;
 }
 
 double order_key(Function function, const metric_math::Series& s) {
-  Cell cell;
-  for (const double v : s.value) cell.add(1, v, v, v);
-  return value_of(function, cell);
+  double sum = 0;
+  for (const double v : s.value) sum += v;
+  const auto [min, max] = std::minmax_element(s.value.begin(), s.value.end());
+  return value_of(function, static_cast<double>(s.size()), sum, *min, *max);
 }
 
-// Slots of all groups, dense along the range, shared by the tasks.
-class Sums {
- public:
-  Sums(std::size_t groups, std::int64_t start_ms, std::int64_t period_ms, std::size_t slots)
-      : start_ms_(start_ms), period_ms_(period_ms), slots_(slots), cells_(groups) {}
+metric_math::Series to_series(Function function, const SlotSums& sums) {
+  metric_math::Series out;
+  out.period_ms = sums.period_ms;
+  for (std::size_t i = 0; i < sums.size(); ++i)
+    if (sums.count[i] > 0)
+      out.push(sums.start_ms + static_cast<std::int64_t>(i) * sums.period_ms,
+               value_of(function, sums.count[i], sums.sum[i], sums.min[i], sums.max[i]));
+  return out;
+}
 
-  // One task's share, added under the lock once.
-  using Share = std::vector<std::vector<Cell>>;
-  void add(Share& share, std::size_t group, const SlotColumns& columns) const {
-    auto& cells = share[group];
-    if (cells.empty()) cells.resize(slots_);
-    for (std::size_t i = 0; i < columns.size(); ++i) {
-      const auto at = static_cast<std::size_t>((columns.start_ms[i] - start_ms_) / period_ms_);
-      if (at < slots_) cells[at].add(columns.count[i], columns.sum[i], columns.min[i], columns.max[i]);
-    }
-  }
-  void merge(Share& share) {
+// The series that will be returned: the first `limit` in the order asked for. Holds few more than that, so that
+// a grouping by host over thousands of hosts stays small. Threads: any.
+class Collector {
+ public:
+  explicit Collector(const Select& select) : select_(select) {}
+
+  // True when nothing of `group` or a later one can be among the first.
+  bool is_complete_before(std::size_t group) {
     const std::lock_guard lock(mutex_);
-    for (std::size_t g = 0; g < share.size(); ++g) {
-      if (share[g].empty()) continue;
-      if (cells_[g].empty()) {
-        cells_[g] = std::move(share[g]);
-        continue;
-      }
-      for (std::size_t i = 0; i < slots_; ++i) {
-        const Cell& c = share[g][i];
-        if (c.count > 0) cells_[g][i].add(c.count, c.sum, c.min, c.max);
-      }
-    }
+    if (select_.order_by || kept_.size() < select_.limit) return false;
+    return std::count_if(kept_.begin(), kept_.end(), [&](const Kept& k) { return k.group < group; }) >=
+           static_cast<std::ptrdiff_t>(select_.limit);
   }
-  metric_math::Series series(std::size_t group, Function function) const {
-    metric_math::Series out;
-    out.period_ms = period_ms_;
-    for (std::size_t i = 0; i < cells_[group].size(); ++i)
-      if (cells_[group][i].count > 0)
-        out.push(start_ms_ + static_cast<std::int64_t>(i) * period_ms_, value_of(function, cells_[group][i]));
+  void add(std::size_t group, metric_math::Series series) {
+    if (series.empty()) return;
+    double key = select_.order_by ? order_key(select_.order_by->function, series) : 0;
+    if (select_.order_by && select_.order_by->descending) key = -key;
+    const std::lock_guard lock(mutex_);
+    kept_.push_back({key, group, std::move(series)});
+    if (kept_.size() < 2 * select_.limit + 16) return;
+    std::nth_element(kept_.begin(), kept_.begin() + static_cast<std::ptrdiff_t>(select_.limit), kept_.end(), before);
+    kept_.resize(select_.limit);
+  }
+  metric_math::Array take(const Plan& plan) {
+    std::sort(kept_.begin(), kept_.end(), before);
+    if (kept_.size() > select_.limit) kept_.resize(select_.limit);
+    metric_math::Array out;
+    for (Kept& k : kept_) {
+      for (const std::string& value : plan.groups[k.group].values)
+        k.series.label += (k.series.label.empty() ? "" : " ") + value;
+      out.push_back(std::move(k.series));
+    }
     return out;
   }
 
  private:
-  std::int64_t start_ms_;
-  std::int64_t period_ms_;
-  std::size_t slots_;
-  std::vector<std::vector<Cell>> cells_;
+  struct Kept {
+    double key = 0;
+    std::size_t group = 0;
+    metric_math::Series series;
+  };
+  static bool before(const Kept& a, const Kept& b) { return a.key != b.key ? a.key < b.key : a.group < b.group; }
+
+  const Select& select_;
   std::mutex mutex_;
+  std::vector<Kept> kept_;
 };
+
+// Whole groups, or a piece of a large one.
+struct Task {
+  std::size_t first_group = 0;
+  std::size_t last_group = 0;  // inclusive
+  std::size_t from = 0;        // of a piece: which series of the group
+  std::size_t to = SIZE_MAX;
+};
+
+std::vector<Task> split(const Plan& plan) {
+  std::vector<Task> tasks;
+  for (std::size_t g = 0; g < plan.groups.size();) {
+    const std::size_t n = plan.groups[g].series.size();
+    if (n > kSeriesPerTask) {
+      for (std::size_t from = 0; from < n; from += kSeriesPerTask)
+        tasks.push_back({g, g, from, std::min(n, from + kSeriesPerTask)});
+      ++g;
+      continue;
+    }
+    Task task{g, g, 0, SIZE_MAX};
+    std::size_t total = n;
+    while (++g < plan.groups.size() && total + plan.groups[g].series.size() <= kSeriesPerTask) {
+      total += plan.groups[g].series.size();
+      task.last_group = g;
+    }
+    tasks.push_back(task);
+  }
+  return tasks;
+}
 
 }  // namespace
 
@@ -189,70 +216,52 @@ Result<Outcome> execute(const Select& select, const Plan& plan, const MetricStor
   spec.start = start;
   spec.end = end;
   spec.period = std::max(period, std::chrono::seconds(60));
-  const std::int64_t period_ms = spec.period.count() * 1000;
-
-  std::vector<std::pair<SeriesId, std::size_t>> work;  // series, group
-  for (std::size_t g = 0; g < plan.groups.size(); ++g)
-    for (const SeriesId id : plan.groups[g].series) work.emplace_back(id, g);
-  std::sort(work.begin(), work.end());  // chunks lie in the order of ids
-
-  // Two passes over little: the range that holds data bounds the dense slots.
   Outcome out;
   out.is_grouped = !select.group_by.empty();
   out.is_truncated = plan.is_truncated;
-  std::int64_t first = to_ms(start) - ((to_ms(start) % period_ms) + period_ms) % period_ms;
-  std::int64_t newest = INT64_MIN;
-  for (const auto& [id, group] : work)
-    if (const auto newest_of = store.newest(id)) newest = std::max(newest, to_ms(*newest_of));
-  const std::int64_t last = std::min(to_ms(end), newest + 1);
-  first = std::max<std::int64_t>(first, last - last % period_ms - (455ll * 86'400'000) / period_ms * period_ms);
-  if (work.empty() || last <= first) return out;
-  const auto slots = static_cast<std::size_t>((last - first + period_ms - 1) / period_ms);
-  Sums sums(plan.groups.size(), first, period_ms, slots);
 
-  const std::size_t tasks = (work.size() + kSeriesPerTask - 1) / kSeriesPerTask;
-  std::mutex failure_mutex;
+  Collector collector(select);
+  std::mutex mutex;
+  std::map<std::size_t, std::pair<SlotSums, std::size_t>> large;  // sums so far, series still to come
+  for (std::size_t g = 0; g < plan.groups.size(); ++g)
+    if (plan.groups[g].series.size() > kSeriesPerTask) large[g].second = plan.groups[g].series.size();
   Status failure = Ok{};
-  const auto task = [&](std::size_t t) {
-    const std::size_t from = t * kSeriesPerTask;
-    const std::size_t to = std::min(work.size(), from + kSeriesPerTask);
-    std::vector<SeriesId> ids;
-    for (std::size_t i = from; i < to; ++i) ids.push_back(work[i].first);
-    Sums::Share share(plan.groups.size());
-    const Status status = store.scan(ids, spec, [&](std::size_t position, SlotColumns& columns) {
-      sums.add(share, work[from + position].second, columns);
-    });
-    sums.merge(share);
-    if (!status.ok()) {
-      const std::lock_guard lock(failure_mutex);
-      failure = status;
-    }
+  const auto sum = [&](std::span<const SeriesId> ids) -> std::optional<SlotSums> {
+    auto sums = store.sum(ids, spec);
+    if (sums.ok()) return std::move(sums).value();
+    const std::lock_guard lock(mutex);
+    failure = std::move(sums).error();
+    return std::nullopt;
   };
-  if (parallel && tasks > 1)
-    parallel(tasks, task);
+  const std::vector<Task> tasks = split(plan);
+  const auto run = [&](std::size_t t) {
+    const Task& task = tasks[t];
+    if (task.to == SIZE_MAX) {
+      for (std::size_t g = task.first_group; g <= task.last_group; ++g) {
+        if ((g == task.first_group || g % 64 == 0) && collector.is_complete_before(g)) return;
+        if (const auto sums = sum(plan.groups[g].series)) collector.add(g, to_series(select.function, *sums));
+      }
+      return;
+    }
+    const std::size_t g = task.first_group;
+    if (collector.is_complete_before(g)) return;
+    const auto sums = sum(std::span(plan.groups[g].series).subspan(task.from, task.to - task.from));
+    if (!sums) return;
+    std::unique_lock lock(mutex);
+    auto& [total, left] = large[g];
+    total.merge(*sums);
+    left -= task.to - task.from;
+    if (left > 0) return;
+    const SlotSums whole = std::move(total);
+    lock.unlock();
+    collector.add(g, to_series(select.function, whole));
+  };
+  if (parallel && tasks.size() > 1)
+    parallel(tasks.size(), run);
   else
-    for (std::size_t t = 0; t < tasks; ++t) task(t);
+    for (std::size_t t = 0; t < tasks.size(); ++t) run(t);
   TRYV(failure);
-
-  for (std::size_t g = 0; g < plan.groups.size(); ++g) {
-    metric_math::Series s = sums.series(g, select.function);
-    if (s.empty()) continue;
-    for (const std::string& value : plan.groups[g].values) s.label += (s.label.empty() ? "" : " ") + value;
-    out.series.push_back(std::move(s));
-  }
-  if (select.order_by) {
-    const Function by = select.order_by->function;
-    const bool descending = select.order_by->descending;
-    std::vector<std::pair<double, std::size_t>> keys;
-    for (std::size_t i = 0; i < out.series.size(); ++i) keys.emplace_back(order_key(by, out.series[i]), i);
-    std::stable_sort(keys.begin(), keys.end(), [&](const auto& a, const auto& b) {
-      return descending ? b.first < a.first : a.first < b.first;
-    });
-    metric_math::Array sorted;
-    for (const auto& [key, i] : keys) sorted.push_back(std::move(out.series[i]));
-    out.series = std::move(sorted);
-  }
-  if (out.series.size() > select.limit) out.series.resize(select.limit);
+  out.series = collector.take(plan);
   return out;
 }
 

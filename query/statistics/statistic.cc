@@ -147,6 +147,23 @@ double percentile(std::span<const Weighted> values, double n, double percent) {
   return below + (rank - floor) * (values[at].value - below);
 }
 
+// The same of arrivals not in order yet, where each has weight 1: selection instead of sorting. Nothing where some
+// have another weight.
+std::optional<double> selected_percentile(std::span<const Weighted> arrivals, double percent) {
+  thread_local std::vector<double> values;
+  values.clear();
+  for (const Weighted& v : arrivals) {
+    if (v.weight != 1) return std::nullopt;
+    values.push_back(v.value);
+  }
+  const double rank = percent / 100 * static_cast<double>(values.size() - 1);
+  const double floor = std::floor(rank);
+  const auto at = values.begin() + static_cast<std::ptrdiff_t>(floor);
+  std::nth_element(values.begin(), at, values.end());
+  if (rank == floor || at + 1 == values.end()) return *at;
+  return *at + (rank - floor) * (*std::min_element(at + 1, values.end()) - *at);
+}
+
 struct Kept {
   double weight = 0;
   double sum = 0;
@@ -241,6 +258,8 @@ std::optional<double> compute(const Statistic& statistic, const Observed& observ
       break;
   }
   if (observed.distribution == nullptr || !observed.distribution->available()) return std::nullopt;
+  if (statistic.kind == Kind::kPercentile && !observed.distribution->is_sorted())
+    if (const auto value = selected_percentile(observed.distribution->arrivals(), *statistic.high)) return value;
   thread_local std::vector<Weighted> scratch;
   const auto value = compute_extended(statistic, observed.distribution->weighted(scratch));
   return value && std::isfinite(*value) ? value : std::nullopt;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <set>
 
 #include "storage/base/hash.h"
 
@@ -71,7 +72,7 @@ std::optional<std::uint32_t> Symbols::find(std::string_view text) const {
 std::uint32_t Catalogue::scope(std::string_view account, std::string_view region) {
   if (const auto found = find_scope(account, region)) return *found;
   const auto number = static_cast<std::uint32_t>(scopes_.size());
-  scopes_.push_back({.account = std::string(account), .region = std::string(region), .all = {}, .order = {}, .postings = {}});
+  scopes_.push_back({.account = std::string(account), .region = std::string(region), .all = {}, .order = {}, .postings = {}, .fresh = {}});
   scope_index_[scope_key(account, region)] = number;
   return number;
 }
@@ -162,6 +163,16 @@ void Catalogue::index(SeriesId id) {
   post(id);
 }
 
+template <typename Visit>
+void Catalogue::for_postings(const Series& series, const Visit& visit) const {
+  visit(posting(PostingKind::kNamespace, series.namespace_symbol));
+  visit(posting(PostingKind::kName, series.name_symbol));
+  for (const auto& [name, value] : dimensions(series)) {
+    visit(posting(PostingKind::kDimensionName, name));
+    visit(posting(PostingKind::kDimension, name, value));
+  }
+}
+
 void Catalogue::post(SeriesId id) {
   const auto number = static_cast<std::uint32_t>(id - base_);
   const Series& series = series_[number];
@@ -174,12 +185,8 @@ void Catalogue::post(SeriesId id) {
       list.insert(std::lower_bound(list.begin(), list.end(), value), value);
   };
   insert(scope.all, id);
-  insert(scope.postings[posting(PostingKind::kNamespace, series.namespace_symbol)], number);
-  insert(scope.postings[posting(PostingKind::kName, series.name_symbol)], number);
-  for (const auto& [name, value] : dimensions(series)) {
-    insert(scope.postings[posting(PostingKind::kDimensionName, name)], number);
-    insert(scope.postings[posting(PostingKind::kDimension, name, value)], number);
-  }
+  scope.fresh.push_back(id);
+  for_postings(series, [&](std::uint64_t key) { insert(scope.postings[key], number); });
 }
 
 void Catalogue::reserve_ids(SeriesId next) {
@@ -241,28 +248,29 @@ bool Catalogue::less_key(SeriesId a, const SeriesInfo& key) const {
   return p.size() <= key.dimensions.size();
 }
 
-bool Catalogue::is_ordered(std::uint32_t scope) const {
-  return scopes_[scope].order.size() == scopes_[scope].all.size();
-}
+bool Catalogue::is_ordered(std::uint32_t scope) const { return scopes_[scope].fresh.empty(); }
 
 void Catalogue::order(std::uint32_t number) {
   Scope& scope = scopes_[number];
   if (is_ordered(number)) return;
   const auto by_key = [this](SeriesId a, SeriesId b) { return less(a, b); };
-  const std::size_t old = scope.order.size();
-  if (old == 0) {
-    scope.order = scope.all;
-  } else {
-    std::vector<SeriesId> known = scope.order;
-    std::sort(known.begin(), known.end());
-    std::set_difference(scope.all.begin(), scope.all.end(), known.begin(), known.end(),
-                        std::back_inserter(scope.order));
+  std::vector<SeriesId> fresh = std::move(scope.fresh);
+  scope.fresh.clear();
+  std::sort(fresh.begin(), fresh.end(), by_key);
+  // Comparisons are dear (strings), moves are not: each new one looks for its place.
+  std::vector<SeriesId> merged;
+  merged.reserve(scope.order.size() + fresh.size());
+  auto at = scope.order.begin();
+  for (const SeriesId id : fresh) {
+    const auto place = std::upper_bound(at, scope.order.end(), id, by_key);
+    merged.insert(merged.end(), at, place);
+    merged.push_back(id);
+    at = place;
   }
-  const auto middle = scope.order.begin() + static_cast<std::ptrdiff_t>(old);
-  std::sort(middle, scope.order.end(), by_key);
-  std::inplace_merge(scope.order.begin(), middle, scope.order.end(), by_key);
+  merged.insert(merged.end(), at, scope.order.end());
+  scope.order = std::move(merged);
   for (std::size_t i = 0; i < scope.order.size(); ++i)
-    at(scope.order[i]).rank = static_cast<std::uint32_t>(i);
+    this->at(scope.order[i]).rank = static_cast<std::uint32_t>(i);
 }
 
 SeriesView Catalogue::view(SeriesId id, std::vector<DimensionView>& buffer) const {
@@ -281,6 +289,40 @@ SeriesView Catalogue::view(SeriesId id, std::vector<DimensionView>& buffer) cons
           .newest = from_ms(series.newest_ms)};
 }
 
+const Catalogue::Postings* Catalogue::posted(const Scope& scope, std::string_view name,
+                                             const std::optional<std::string>& value) const {
+  const auto x = symbols_.find(name);
+  const auto y = value ? symbols_.find(*value) : std::optional<std::uint32_t>(0);
+  if (!x || !y) return nullptr;
+  const auto list = scope.postings.find(posting(value ? PostingKind::kDimension : PostingKind::kDimensionName, *x, *y));
+  return list == scope.postings.end() ? nullptr : &list->second;
+}
+
+namespace {
+
+// Keeps what is in `list`, too (both ascending).
+void intersect(std::vector<std::uint32_t>& matches, const std::vector<std::uint32_t>& list) {
+  std::size_t kept = 0;
+  if (matches.size() * 16 < list.size()) {
+    auto at = list.begin();
+    for (const std::uint32_t n : matches) {
+      at = std::lower_bound(at, list.end(), n);
+      if (at == list.end()) break;
+      if (*at == n) matches[kept++] = n;
+    }
+  } else {
+    std::size_t k = 0;
+    for (const std::uint32_t n : matches) {
+      while (k < list.size() && list[k] < n) ++k;
+      if (k == list.size()) break;
+      if (list[k] == n) matches[kept++] = n;
+    }
+  }
+  matches.resize(kept);
+}
+
+}  // namespace
+
 void Catalogue::select(const SeriesFilter& filter, const SeriesInfo* after,
                        const MetricStore::Visit& visit) const {
   const auto number = find_scope(filter.account, filter.region);
@@ -289,25 +331,36 @@ void Catalogue::select(const SeriesFilter& filter, const SeriesInfo* after,
   FOG_ASSERT(is_ordered(*number), "select needs order()");
 
   // One posting list per condition; a string nobody used matches nothing.
-  std::vector<const std::vector<std::uint32_t>*> lists;
+  std::vector<const Postings*> lists;
   bool nothing = false;
-  const auto demand = [&](PostingKind kind, const std::string& a, const std::string* b) {
-    const auto x = symbols_.find(a);
-    const auto y = b != nullptr ? symbols_.find(*b) : std::optional<std::uint32_t>(0);
-    const auto list = x && y ? scope.postings.find(posting(kind, *x, *y)) : scope.postings.end();
-    if (list == scope.postings.end())
+  const auto demand = [&](const Postings* list) {
+    if (list == nullptr)
       nothing = true;
     else
-      lists.push_back(&list->second);
+      lists.push_back(list);
   };
-  if (filter.metric_namespace) demand(PostingKind::kNamespace, *filter.metric_namespace, nullptr);
-  if (filter.metric_name) demand(PostingKind::kName, *filter.metric_name, nullptr);
-  for (const DimensionFilter& d : filter.dimensions)
-    demand(d.value ? PostingKind::kDimension : PostingKind::kDimensionName, d.name,
-           d.value ? &*d.value : nullptr);
+  const auto demand_symbol = [&](PostingKind kind, const std::string& text) {
+    const auto symbol = symbols_.find(text);
+    const auto list = symbol ? scope.postings.find(posting(kind, *symbol)) : scope.postings.end();
+    demand(list == scope.postings.end() ? nullptr : &list->second);
+  };
+  if (filter.metric_namespace) demand_symbol(PostingKind::kNamespace, *filter.metric_namespace);
+  if (filter.metric_name) demand_symbol(PostingKind::kName, *filter.metric_name);
+  for (const DimensionFilter& d : filter.dimensions) demand(posted(scope, d.name, d.value));
   if (filter.dimension_names)
-    for (const std::string& name : *filter.dimension_names)
-      demand(PostingKind::kDimensionName, name, nullptr);
+    for (const std::string& name : *filter.dimension_names) demand(posted(scope, name, std::nullopt));
+  std::deque<Postings> unions;
+  for (const auto& choice : filter.choices) {
+    Postings& either = unions.emplace_back();
+    for (const DimensionFilter& d : choice)
+      if (const Postings* list = posted(scope, d.name, d.value)) {
+        Postings both;
+        both.reserve(either.size() + list->size());
+        std::set_union(either.begin(), either.end(), list->begin(), list->end(), std::back_inserter(both));
+        either = std::move(both);
+      }
+    demand(either.empty() ? nullptr : &either);
+  }
   if (nothing) return;
 
   const auto fits = [&](const Series& series) {
@@ -315,56 +368,73 @@ void Catalogue::select(const SeriesFilter& filter, const SeriesInfo* after,
     return !filter.active_since || series.newest_ms >= to_ms(*filter.active_since);
   };
   std::vector<DimensionView> buffer;
+  const auto begin_of_order = [&] {
+    return after == nullptr ? scope.order.begin()
+                            : std::partition_point(scope.order.begin(), scope.order.end(),
+                                                   [&](SeriesId id) { return less_key(id, *after); });
+  };
   if (lists.empty()) {
-    auto at = scope.order.begin();
-    if (after != nullptr)
-      at = std::partition_point(at, scope.order.end(),
-                                [&](SeriesId id) { return less_key(id, *after); });
-    for (; at != scope.order.end(); ++at)
+    for (auto at = begin_of_order(); at != scope.order.end(); ++at)
       if (fits(this->at(*at)) && !visit(view(*at, buffer))) return;
     return;
   }
   std::sort(lists.begin(), lists.end(),
             [](const auto* a, const auto* b) { return a->size() < b->size(); });
-  std::vector<std::uint32_t> matches;
-  for (const std::uint32_t candidate : *lists[0]) {
-    const bool everywhere = std::all_of(lists.begin() + 1, lists.end(), [&](const auto* list) {
-      return std::binary_search(list->begin(), list->end(), candidate);
-    });
-    if (everywhere && fits(series_[candidate])) matches.push_back(candidate);
+  Postings matches = *lists[0];
+  for (std::size_t i = 1; i < lists.size() && !matches.empty(); ++i) intersect(matches, *lists[i]);
+  // Many of all: walk the order and pick them out; few: bring them into order.
+  if (matches.size() * 4 > scope.order.size()) {
+    std::vector<bool> wanted(series_.size());
+    for (const std::uint32_t n : matches) wanted[n] = true;
+    for (auto at = begin_of_order(); at != scope.order.end(); ++at)
+      if (wanted[*at - base_] && fits(this->at(*at)) && !visit(view(*at, buffer))) return;
+    return;
   }
-  std::sort(matches.begin(), matches.end(), [this](std::uint32_t a, std::uint32_t b) {
-    return series_[a].rank < series_[b].rank;
-  });
-  auto at = matches.begin();
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> ranked;  // rank, number
+  for (const std::uint32_t n : matches)
+    if (fits(series_[n])) ranked.emplace_back(series_[n].rank, n);
+  std::sort(ranked.begin(), ranked.end());
+  auto at = ranked.begin();
   if (after != nullptr)
-    at = std::partition_point(at, matches.end(),
-                              [&](std::uint32_t n) { return less_key(base_ + n, *after); });
-  for (; at != matches.end(); ++at)
-    if (!visit(view(base_ + *at, buffer))) return;
+    at = std::partition_point(at, ranked.end(),
+                              [&](const auto& r) { return less_key(base_ + r.second, *after); });
+  for (; at != ranked.end(); ++at)
+    if (!visit(view(base_ + at->second, buffer))) return;
 }
 
 // --- removal ----------------------------------------------------------------------------------------
 
-std::vector<SeriesId> Catalogue::remove_if(
-    const std::function<bool(SeriesId, const Series&)>& doomed) {
+std::vector<SeriesId> Catalogue::remove_some(SeriesId& from, std::size_t max,
+                                             const std::function<bool(SeriesId, const Series&)>& doomed) {
   std::vector<SeriesId> gone;
-  for (std::size_t i = 0; i < series_.size(); ++i)
-    if (series_[i].scope != 0 && doomed(base_ + i, series_[i])) gone.push_back(base_ + i);
+  from = std::max(from, base_);
+  for (; from < next_id() && gone.size() < max; ++from)
+    if (contains(from) && doomed(from, at(from))) gone.push_back(from);
   if (gone.empty()) return gone;
+  // Each list that one of them is in is cleaned once. What the table of identities says of them stays until it
+  // grows: a removed series equals no other.
+  std::map<std::uint32_t, std::set<std::uint64_t>> touched;
+  for (const SeriesId id : gone) {
+    auto& keys = touched[at(id).scope];
+    for_postings(at(id), [&](std::uint64_t key) { keys.insert(key); });
+  }
   for (const SeriesId id : gone) {
     at(id).scope = 0;
     entities_.erase(id);
   }
   live_ -= gone.size();
-  for (std::size_t i = 1; i < scopes_.size(); ++i) {
-    scopes_[i].all.clear();
-    scopes_[i].order.clear();
-    scopes_[i].postings.clear();
+  const auto is_gone = [this](SeriesId id) { return at(id).scope == 0; };
+  for (const auto& [number, keys] : touched) {
+    Scope& scope = scopes_[number];
+    std::erase_if(scope.all, is_gone);
+    std::erase_if(scope.order, is_gone);
+    std::erase_if(scope.fresh, is_gone);
+    for (const std::uint64_t key : keys) {
+      const auto list = scope.postings.find(key);
+      std::erase_if(list->second, [this](std::uint32_t n) { return series_[n].scope == 0; });
+      if (list->second.empty()) scope.postings.erase(list);
+    }
   }
-  rehash(std::max<std::size_t>(64, table_.size()));
-  for (std::size_t i = 0; i < series_.size(); ++i)
-    if (series_[i].scope != 0) post(base_ + i);
   return gone;
 }
 

@@ -89,8 +89,10 @@ class Catalogue {
   void select(const SeriesFilter& filter, const SeriesInfo* after,
               const MetricStore::Visit& visit) const;
 
-  // Removes series for which `doomed` says so; returns their ids.
-  std::vector<SeriesId> remove_if(const std::function<bool(SeriesId, const Series&)>& doomed);
+  // Looks at ids from `from` on and removes up to `max` series for which `doomed` says so; returns them. `from`
+  // moves on to where the next call should begin, next_id() at the end: so a caller may let others in between.
+  std::vector<SeriesId> remove_some(SeriesId& from, std::size_t max,
+                                    const std::function<bool(SeriesId, const Series&)>& doomed);
   std::string_view scope_account(std::uint32_t scope) const { return scopes_[scope].account; }
   std::string_view scope_region(std::uint32_t scope) const { return scopes_[scope].region; }
   std::size_t memory_bytes() const;
@@ -102,10 +104,17 @@ class Catalogue {
     std::vector<SeriesId> all;    // ascending
     std::vector<SeriesId> order;  // by namespace, name, dimensions; may lack the newest of all
     std::unordered_map<std::uint64_t, std::vector<std::uint32_t>> postings;  // id - base, ascending
+    std::vector<SeriesId> fresh;  // of all, not in order yet
   };
+
+  using Postings = std::vector<std::uint32_t>;  // id - base, ascending
 
   void index(SeriesId id);
   void post(SeriesId id);
+  // Calls visit(key) for each posting list that the series is in.
+  template <typename Visit>
+  void for_postings(const Series& series, const Visit& visit) const;
+  const Postings* posted(const Scope& scope, std::string_view name, const std::optional<std::string>& value) const;
   void rehash(std::size_t slots);
   bool less(SeriesId a, SeriesId b) const;
   bool less_key(SeriesId a, const SeriesInfo& key) const;  // a <= key

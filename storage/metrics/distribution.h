@@ -46,6 +46,11 @@ class Distribution {
     return scratch;
   }
 
+  // What is there as it came: in any order, values perhaps more than once. Nothing when it is a sketch or
+  // unavailable.
+  std::span<const Weighted> arrivals() const { return entries_; }
+  bool is_sorted() const { return sorted_ == entries_.size(); }
+
   // For chunks: exact values go to (come from) a column shared by many distributions, the rest to
   // bytes. decode marks the reader as failed on nonsense and takes its values from the front.
   void encode(ByteWriter& out, std::vector<double>& values) const;

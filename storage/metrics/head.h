@@ -40,6 +40,7 @@ class Stripe {
   }
   const double* values() const { return memory_.get(); }
   const WideSlot& wide(double mark) const { return (*wides_)[wide_index(mark)]; }
+  const WideSlot* wides() const { return wides_ ? wides_->data() : nullptr; }
   // Copies slots with from <= number < to.
   void copy(std::uint32_t from, std::uint32_t to, SlotBlock& into) const;
   std::size_t memory_bytes() const;
