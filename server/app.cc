@@ -17,6 +17,7 @@
 #include "api/logs/service.h"
 #include "api/neighbours/sts.h"
 #include "api/sns/service.h"
+#include "api/sqs/service.h"
 #include "api/otlp/traces.h"
 #include "api/xray/service.h"
 #include "server/data_folder.h"
@@ -34,6 +35,7 @@
 #include "storage/resource_store.h"
 #include "storage/sqlite/database.h"
 #include "storage/trace_store.h"
+#include "storage/wal/resource_log.h"
 #include "storage/wal/wal.h"
 
 namespace fog {
@@ -82,6 +84,34 @@ class ForgetMetrics final : public Resettable {
   MetricStore& store_;
 };
 
+class ForgetWaitingResources final : public Resettable {
+ public:
+  explicit ForgetWaitingResources(ResourceLog& log) : log_(log) {}
+  Status reset(std::string_view account, std::string_view region) override { return log_.erase_scope(account, region); }
+
+ private:
+  ResourceLog& log_;
+};
+
+// Makes the key that signs notifications, once the server has been up for a moment.
+class SigningKeyMaker final : public Worker {
+ public:
+  SigningKeyMaker(sns::Signer& signer, WorkerPool& pool) : signer_(signer), pool_(pool) {}
+  std::string_view name() const override { return "signing-key"; }
+  std::optional<Timestamp> next_due(Timestamp) override { return std::nullopt; }
+  void tick(Timestamp) override {
+    if (asked_) return;
+    asked_ = pool_.submit([this] {
+      if (auto made = signer_.certificate_name(); !made.ok()) LOG_WARN("no signing key: {}", made.error().message());
+    });
+  }
+
+ private:
+  sns::Signer& signer_;
+  WorkerPool& pool_;
+  bool asked_ = false;
+};
+
 class ForgetTraces final : public Resettable {
  public:
   explicit ForgetTraces(TraceStore& store) : store_(store) {}
@@ -99,6 +129,17 @@ class ForgetResources final : public Resettable {
  private:
   ResourceStore& store_;
 };
+
+std::vector<sns::Target> delivery_targets(const Config& config) {
+  std::vector<sns::Target> out;
+  for (const auto& [prefix, url] : config.delivery_targets)
+    out.push_back({.arn_prefix = prefix, .base_url = url, .access_key = config.delivery_access_key, .secret_key = config.delivery_secret_key});
+  return out;
+}
+
+std::map<std::string, std::string> function_targets(const Config& config) {
+  return {config.delivery_targets.begin(), config.delivery_targets.end()};
+}
 
 std::string_view name_of(Durability durability) {
   switch (durability) {
@@ -124,6 +165,7 @@ struct App::Impl {
   std::optional<DataFolder> folder;
   std::unique_ptr<ResourceStore> resources;
   std::unique_ptr<Wal> wal;
+  std::unique_ptr<ResourceLog> resource_log;
   std::unique_ptr<MetricStore> metrics;
   std::unique_ptr<TraceStore> traces;
   std::unique_ptr<RecoverableLogStore> log_store;
@@ -138,7 +180,9 @@ struct App::Impl {
   std::unique_ptr<ClockKeeper> clock_keeper;
   std::unique_ptr<OutboxStore> outbox;
   std::unique_ptr<MetricSink> metric_sink;
+  std::unique_ptr<sqs::Sqs> sqs;
   std::unique_ptr<sns::Sns> sns;
+  std::unique_ptr<SigningKeyMaker> signing_key;
   std::unique_ptr<cloudwatch::AlarmBook> alarm_book;
   std::unique_ptr<cloudwatch::AlarmEngine> alarms;
   std::unique_ptr<logs::Logs> logs;
@@ -204,6 +248,7 @@ Status App::Impl::open_stores() {
   TRYV(clock_keeper->restore());
   TRY(resources, ResourceStore::open(below("resources.db")));
   TRY(wal, Wal::open({.folder = below("wal"), .durability = config.durability}));
+  resource_log = std::make_unique<ResourceLog>(*resources, *wal);
   TRY(metrics, MetricStore::open({.folder = below("metrics")}, *wal, clock));
   TRY(traces, TraceStore::open({.folder = below("traces"), .strict = config.durability == Durability::kStrict}, *wal, clock));
   TRY(log_store, open_log_store(*wal, {.folder = below("logs"), .threads = 1}));
@@ -219,24 +264,31 @@ void App::Impl::make_threads() {
 
 Status App::Impl::make_services() {
   outbox = std::make_unique<OutboxStore>(*resources);
+  sqs = std::make_unique<sqs::Sqs>(sqs::Sqs::Deps{.store = *resources, .log = *resource_log, .clock = clock, .random = random});
   sns = std::make_unique<sns::Sns>(sns::Sns::Deps{.resources = *resources,
                                                   .wal = *wal,
                                                   .outbound = *outbound,
                                                   .outbox = *outbox,
                                                   .clock = clock,
                                                   .random = random,
-                                                  .pool = pool.get()},
-                                   sns::Options{.external_url = config.external_url, .mail_from = config.smtp.from});
+                                                  .pool = pool.get(),
+                                                  .queues = sqs.get()},
+                                   sns::Options{.external_url = config.external_url,
+                                                .mail_from = config.smtp.from,
+                                                .targets = delivery_targets(config),
+                                                .sms_webhook = config.sms_webhook,
+                                                .sms_sandbox = config.sms_sandbox});
   TRYV(sns->load());
   logs = std::make_unique<logs::Logs>(logs::Logs::Deps{.resources = *resources, .store = *log_store, .wal = *wal, .clock = clock});
   queries = std::make_unique<logs::Queries>(*logs, *pool, random);
   metric_sink = cloudwatch::make_metric_sink(*metrics, clock);
-  alarm_book = std::make_unique<cloudwatch::AlarmBook>(*resources);
-  TRYV(alarm_book->load());
+  alarm_book = std::make_unique<cloudwatch::AlarmBook>(*resources, resource_log.get());
   alarms = std::make_unique<cloudwatch::AlarmEngine>(
       cloudwatch::AlarmEngine::Deps{.book = *alarm_book, .services = services, .clock = clock, .random = random,
                                     .topics = sns.get(), .outbound = outbound.get()},
-      cloudwatch::AlarmOptions{});
+      cloudwatch::AlarmOptions{.function_targets = function_targets(config),
+                               .event_urls = config.event_urls,
+                               .grace = Millis(static_cast<std::int64_t>(config.alarm_grace_ms))});
   xray = std::make_unique<xray::XRay>(*traces, *resources, clock, random,
                                       xray::XRay::Sinks{.metrics = metric_sink.get(), .logs = logs.get(), .notify = {}});
   return Ok{};
@@ -246,6 +298,7 @@ Status App::Impl::make_services() {
 Status App::Impl::recover() {
   Status failed = Ok{};
   TRYV(wal->replay([&](const Wal::Record& record) {
+    if (record.store == kResourceLogStore) return resource_log->replay(record);
     switch (record.store) {
       case StoreId::kLogs:
         if (auto applied = log_store->apply(record); !applied.ok()) failed = std::move(applied);
@@ -257,7 +310,9 @@ Status App::Impl::recover() {
   }));
   TRYV(std::move(failed));
   log_store->replayed();
-  return Ok{};
+  TRYV(resource_log->flush());
+  TRYV(alarm_book->load());
+  return sqs->load();
 }
 
 void App::Impl::register_services() {
@@ -271,6 +326,8 @@ void App::Impl::register_services() {
   services.add<WorkerPool>(*pool);
   services.add<Outbound>(*outbound);
   services.add<Outbox>(*outbox);
+  services.add<ResourceLog>(*resource_log);
+  services.add<sqs::Sqs>(*sqs);
   services.add<sns::Sns>(*sns);
   services.add<TopicPublisher>(*sns);
   services.add<cloudwatch::AlarmEngine>(*alarms);
@@ -284,6 +341,7 @@ void App::Impl::register_services() {
   registry.add(logs::service());
   registry.add(xray::service());
   registry.add(sns::service());
+  registry.add(sqs::service());
 }
 
 void App::Impl::start_workers() {
@@ -297,9 +355,15 @@ void App::Impl::start_workers() {
   alarms->start(clock.now());
   workers->add(*alarms);
   workers->add(sns->deliveries());
+  workers->add(*sqs);
+  workers->add(*resource_log);
+  signing_key = std::make_unique<SigningKeyMaker>(sns->signer(), *pool);
+  workers->add(*signing_key);
 
   // Who forgets what; resources go last, when nothing refers to them any more.
   forgetters = {queries.get(), logs.get(), xray.get(), alarms.get(), sns.get()};
+  forgetters.push_back(sqs.get());
+  own_forgetters.push_back(std::make_unique<ForgetWaitingResources>(*resource_log));
   own_forgetters.push_back(std::make_unique<ForgetMetrics>(*metrics));
   own_forgetters.push_back(std::make_unique<ForgetTraces>(*traces));
   own_forgetters.push_back(std::make_unique<ForgetResources>(*resources));
@@ -494,8 +558,10 @@ std::uint16_t App::api_port() const { return impl_->port; }
 
 bool App::stop(Millis grace) {
   if (impl_->xray_daemon) impl_->xray_daemon->stop();
+  impl_->sqs->end_polls();
   const bool drained = impl_->http->stop(grace);
   impl_->workers->stop();
+  impl_->resource_log->tick(impl_->clock.now());
   if (auto flushed = impl_->wal->wait_durable(impl_->wal->last_lsn()); !flushed.ok()) {
     LOG_ERROR("the log could not be written to its end: {}", flushed.error().message());
   }

@@ -150,6 +150,46 @@ constexpr Option kOptions[] = {
      [](Config& c, const std::string& v) -> Status { c.smtp.from = v; return Ok{}; }},
     {"smtp-require-tls", "true|false", "refuse a relay without STARTTLS (false)",
      [](Config& c, const std::string& v) { return apply_switch(c.smtp.require_tls, v, "smtp-require-tls"); }},
+    {"smtp-ca", "FILE", "PEM file of who may sign the relay's certificate (the system's)",
+     [](Config& c, const std::string& v) -> Status { c.smtp.ca_file = v; return Ok{}; }},
+    {"delivery-targets", "ARN-PREFIX=URL,...", "where messages to functions, streams and foreign queues go",
+     [](Config& c, const std::string& v) -> Status {
+       c.delivery_targets.clear();
+       for (const std::string& item : split_list(v)) {
+         const std::size_t equals = item.find("=http");
+         if (!item.starts_with("arn:") || equals == std::string::npos) {
+           return Error::invalid(fmt::format("delivery-targets: '{}' is not of the form arn:aws:lambda:=http://host:port", item));
+         }
+         c.delivery_targets.emplace_back(item.substr(0, equals), item.substr(equals + 1));
+       }
+       return Ok{};
+     }},
+    {"delivery-access-key", "ID", "signs calls to the delivery targets (fogwatch)",
+     [](Config& c, const std::string& v) -> Status { c.delivery_access_key = v; return Ok{}; }},
+    {"delivery-secret-key", "WORD", "its secret; better given as FOGWATCH_DELIVERY_SECRET_KEY",
+     [](Config& c, const std::string& v) -> Status { c.delivery_secret_key = v; return Ok{}; }},
+    {"event-urls", "URLS", "every alarm event goes to these, separated by commas",
+     [](Config& c, const std::string& v) -> Status {
+       c.event_urls = split_list(v);
+       for (const std::string& url : c.event_urls) {
+         if (!url.starts_with("http://") && !url.starts_with("https://")) {
+           return Error::invalid(fmt::format("event-urls: '{}' does not begin with http:// or https://", url));
+         }
+       }
+       return Ok{};
+     }},
+    {"sms-webhook", "URL", "text messages go there as JSON (none: the outbox)",
+     [](Config& c, const std::string& v) -> Status {
+       if (!v.empty() && !v.starts_with("http://") && !v.starts_with("https://")) {
+         return Error::invalid(fmt::format("sms-webhook: '{}' does not begin with http:// or https://", v));
+       }
+       c.sms_webhook = v;
+       return Ok{};
+     }},
+    {"sms-sandbox", "true|false", "only verified numbers get text messages (false)",
+     [](Config& c, const std::string& v) { return apply_switch(c.sms_sandbox, v, "sms-sandbox"); }},
+    {"alarm-grace-ms", "N", "alarms look at a window this long after it ended (2000)",
+     [](Config& c, const std::string& v) { return apply_number(c.alarm_grace_ms, v, "alarm-grace-ms", 600'000); }},
     {"log-level", "LEVEL", "debug, info, warn, error or off (info)",
      [](Config& c, const std::string& v) -> Status {
        if (!log::parse_level(v, c.log_level)) {

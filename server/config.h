@@ -30,6 +30,7 @@ struct SmtpRelay {
   std::string password;
   std::string from = "no-reply@fogwatch.localhost";
   bool require_tls = false;  // STARTTLS or nothing
+  std::string ca_file;       // PEM of who may sign the relay's certificate; empty: the system's
 };
 
 struct Config {
@@ -50,6 +51,14 @@ struct Config {
   std::size_t connections_max = 16 * 1024;
   bool outbound_private = true;  // may deliveries go to loopback and private addresses
   SmtpRelay smtp;
+  // ARN prefix -> base URL of a service that speaks the same API: functions, streams, queues elsewhere.
+  std::vector<std::pair<std::string, std::string>> delivery_targets;
+  std::string delivery_access_key = "fogwatch";  // signs calls to them
+  std::string delivery_secret_key = "fogwatch";
+  std::vector<std::string> event_urls;  // each receives every alarm event, in EventBridge's form
+  std::string sms_webhook;              // empty: text messages go to the outbox
+  bool sms_sandbox = false;             // only verified numbers get text messages
+  std::size_t alarm_grace_ms = 2'000;   // a window is evaluated this long after it ended
   log::Level log_level = log::Level::kInfo;
 };
 

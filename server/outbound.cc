@@ -149,6 +149,7 @@ void set_up_mail(Transfer& transfer, const SmtpRelay& relay) {
   curl_easy_setopt(easy, CURLOPT_URL, relay.url.c_str());
   curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(kMailTimeout.count()));
   curl_easy_setopt(easy, CURLOPT_USE_SSL, static_cast<long>(relay.require_tls ? CURLUSESSL_ALL : CURLUSESSL_TRY));
+  if (!relay.ca_file.empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, relay.ca_file.c_str());
   if (!relay.user.empty()) {
     curl_easy_setopt(easy, CURLOPT_USERNAME, relay.user.c_str());
     curl_easy_setopt(easy, CURLOPT_PASSWORD, relay.password.c_str());

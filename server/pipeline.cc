@@ -3,6 +3,7 @@
 #include <ctime>
 
 #include "api/common/fault.h"
+#include "api/common/waiting.h"
 #include "server/console.h"
 #include "storage/base/log.h"
 
@@ -212,6 +213,9 @@ void Pipeline::call(Work& work) {
     return run_on_pool(work, [this, &work] { work.status = parts_.api.call(*work.x); }, [this, &work] { after_call(work); });
   }
   work.status = parts_.api.call(x);
+  if (const auto* waiting = work.status.ok() ? nullptr : dynamic_cast<const Waiting*>(work.status.error().detail())) {
+    return work.turn->hold([when = waiting->when](http::Resume resume) { when(std::move(resume)); }, [this, &work] { call(work); });
+  }
   after_call(work);
 }
 

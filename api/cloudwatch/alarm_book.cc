@@ -195,13 +195,17 @@ MuteRulePtr make_mute_rule(StoredMuteRule document, const AlarmKey& key) {
 }  // namespace
 
 Status AlarmBook::put_mute_rule(StoredMuteRule rule, const AlarmKey& key) {
-  TRYV(store_.put(resource_key(kMuteRuleKind, key), encode_json(rule)));
+  std::vector<ResourceStore::Change> batch;
+  batch.push_back({resource_key(kMuteRuleKind, key), encode_json(rule)});
+  TRYV(write(std::move(batch)));
   index_.lock()->mute_rules[key] = make_mute_rule(std::move(rule), key);
   return Ok{};
 }
 
 Status AlarmBook::erase_mute_rule(const AlarmKey& key) {
-  TRYV(store_.erase(resource_key(kMuteRuleKind, key)));
+  std::vector<ResourceStore::Change> batch;
+  batch.push_back({resource_key(kMuteRuleKind, key), std::nullopt});
+  TRYV(write(std::move(batch)));
   index_.lock()->mute_rules.erase(key);
   return Ok{};
 }
@@ -341,13 +345,19 @@ void AlarmBook::add_history(std::vector<ResourceStore::Change>& batch, std::vect
   }
 }
 
+Status AlarmBook::write(std::vector<ResourceStore::Change> batch) {
+  if (log_ == nullptr) return store_.apply(std::move(batch));
+  TRYV(log_->put(std::move(batch)));
+  return Ok{};
+}
+
 Status AlarmBook::save(std::vector<std::shared_ptr<AlarmEntry>> alarms, std::vector<HistoryRecord> history) {
   std::vector<ResourceStore::Change> batch;
   for (const auto& alarm : alarms)
     batch.push_back({resource_key(kind_of(alarm->type), alarm->key), encode_json(alarm->document)});
   add_history(batch, std::move(history));
   if (batch.empty()) return Ok{};
-  TRYV(store_.apply(std::move(batch)));
+  TRYV(write(std::move(batch)));
   auto index = index_.lock();
   for (auto& alarm : alarms) insert(*index, std::move(alarm));
   return Ok{};
@@ -357,7 +367,7 @@ Status AlarmBook::erase(const std::vector<AlarmPtr>& alarms, std::vector<History
   std::vector<ResourceStore::Change> batch;
   for (const auto& alarm : alarms) batch.push_back({resource_key(kind_of(alarm->type), alarm->key), std::nullopt});
   add_history(batch, std::move(history));
-  TRYV(store_.apply(std::move(batch)));
+  TRYV(write(std::move(batch)));
   auto index = index_.lock();
   for (const auto& alarm : alarms) remove(*index, alarm->key);
   return Ok{};
@@ -371,6 +381,9 @@ AlarmBook::HistoryPage AlarmBook::history(const HistoryQuery& query) const {
   spec.account = query.account;
   spec.region = query.region;
   if (!query.name.empty()) spec.name_prefix = query.name + "\n";
+  if (log_ != nullptr) {
+    if (Status flushed = log_->flush(); !flushed.ok()) LOG_WARN("the newest alarm history is not readable: {}", flushed.error().message());
+  }
   std::vector<Resource> items = store_.list(spec);
   // Items of one alarm come in order; of several they have to be brought into it.
   std::sort(items.begin(), items.end(), [&](const Resource& a, const Resource& b) {
@@ -395,6 +408,7 @@ AlarmBook::HistoryPage AlarmBook::history(const HistoryQuery& query) const {
 }
 
 Status AlarmBook::trim_history(Timestamp before) {
+  if (log_ != nullptr) TRYV(log_->flush());
   std::vector<ResourceStore::Change> batch;
   store_.for_each(kHistoryKind, [&](const Resource& resource) {
     const std::string_view order = order_of(resource.key.name);
@@ -402,7 +416,7 @@ Status AlarmBook::trim_history(Timestamp before) {
     if (order.size() >= 16) std::from_chars(order.data(), order.data() + 16, ms);
     if (from_ms(ms) < before) batch.push_back({resource.key, std::nullopt});
   });
-  return batch.empty() ? Status(Ok{}) : store_.apply(std::move(batch));
+  return batch.empty() ? Status(Ok{}) : write(std::move(batch));
 }
 
 }  // namespace fog::cloudwatch

@@ -22,6 +22,7 @@
 #include "query/statistics/statistic.h"
 #include "storage/base/guarded.h"
 #include "storage/resource_store.h"
+#include "storage/wal/resource_log.h"
 
 namespace fog::cloudwatch {
 
@@ -95,12 +96,14 @@ struct HistoryRecord {
 
 class AlarmBook {
  public:
-  explicit AlarmBook(ResourceStore& store) : store_(store) {}
+  // Without a log every change is written (and synced) at once.
+  explicit AlarmBook(ResourceStore& store, ResourceLog* log = nullptr) : store_(store), log_(log) {}
   Status load();
   void forget(std::string_view account, std::string_view region);
 
   std::mutex& changes() { return changes_; }
-  ResourceStore& store() const { return store_; }
+  // What callers of a change wait for before they say that it is done; 0: nothing to wait for.
+  Lsn last_lsn() const { return log_ == nullptr ? 0 : log_->last_lsn(); }
 
   AlarmPtr find(const AlarmKey& key) const;
   // By name or ARN, within an account and region.
@@ -153,8 +156,10 @@ class AlarmBook {
   static void insert(Index& index, const AlarmPtr& alarm);
   static void remove(Index& index, const AlarmKey& key);
   void add_history(std::vector<ResourceStore::Change>& batch, std::vector<HistoryRecord> history);
+  Status write(std::vector<ResourceStore::Change> batch);
 
   ResourceStore& store_;
+  ResourceLog* log_;
   std::mutex changes_;
   Guarded<Index> index_;
 };

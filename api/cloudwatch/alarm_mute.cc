@@ -44,6 +44,7 @@ Result<Empty> put_alarm_mute_rule(Call& call, const PutAlarmMuteRuleInput& in) {
   TRYV(book.put_mute_rule(std::move(document), key));
   if (is_new) TRYV(add_tags(call, arn, in.tags));
   engine.mute_rules_changed();
+  call.durable_after(book.last_lsn());
   return Empty{};
 }
 
@@ -111,6 +112,7 @@ Result<Empty> delete_alarm_mute_rule(Call& call, const DeleteAlarmMuteRuleInput&
   TRYV(engine.book().erase_mute_rule(alarm_key(call, in.alarm_mute_rule_name)));
   TRYV(erase_tags(call, mute_rule_arn(call, in.alarm_mute_rule_name)));
   engine.mute_rules_changed();
+  call.durable_after(engine.book().last_lsn());
   return Empty{};
 }
 

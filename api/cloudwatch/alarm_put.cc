@@ -317,6 +317,7 @@ Result<Empty> put_metric_alarm(Call& call, const PutMetricAlarmInput& in) {
   if (Status ready = prepare(*entry); !ready.ok()) return validation(ready.error().message());
   const std::string arn = entry->arn();
   TRYV(engine.put_locked(std::move(entry), !old, call.now));
+  call.durable_after(book.last_lsn());
   if (!old) TRYV(add_tags(call, arn, in.tags));
   return Empty{};
 }
@@ -380,6 +381,7 @@ Result<Empty> put_composite_alarm(Call& call, const PutCompositeAlarmInput& in) 
   }
   const std::string arn = entry->arn();
   TRYV(engine.put_locked(std::move(entry), !old, call.now));
+  call.durable_after(book.last_lsn());
   if (!old) TRYV(add_tags(call, arn, in.tags));
   return Empty{};
 }
@@ -409,6 +411,7 @@ Result<Empty> delete_alarms(Call& call, const DeleteAlarmsInput& in) {
   }
   if (found.empty()) return Empty{};
   TRYV(engine.erase_locked(found, call.now));
+  call.durable_after(book.last_lsn());
   for (const auto& alarm : found) TRYV(erase_tags(call, alarm->arn()));
   return Empty{};
 }
@@ -425,6 +428,7 @@ Result<Empty> set_alarm_state(Call& call, const SetAlarmStateInput& in) {
   if (!status.ok() && status.error().kind() == ErrorKind::kNotFound)
     return fault(ResourceNotFound{});  // without a message
   if (!status.ok()) return std::move(status).error();
+  call.durable_after(call.service<AlarmEngine>().book().last_lsn());
   return Empty{};
 }
 
@@ -436,11 +440,13 @@ std::vector<AlarmKey> keys_of(const Call& call, const std::vector<std::string>& 
 
 Result<Empty> enable_alarm_actions(Call& call, const EnableAlarmActionsInput& in) {
   TRYV(call.service<AlarmEngine>().enable_actions(keys_of(call, in.alarm_names), true, call.now));
+  call.durable_after(call.service<AlarmEngine>().book().last_lsn());
   return Empty{};
 }
 
 Result<Empty> disable_alarm_actions(Call& call, const DisableAlarmActionsInput& in) {
   TRYV(call.service<AlarmEngine>().enable_actions(keys_of(call, in.alarm_names), false, call.now));
+  call.durable_after(call.service<AlarmEngine>().book().last_lsn());
   return Empty{};
 }
 

@@ -7,6 +7,7 @@
 #include "api/cloudwatch/model.h"
 #include "api/cloudwatch/service.h"
 #include "storage/base/bytes.h"
+#include "storage/wal/resource_log.h"
 
 namespace fog::cloudwatch {
 namespace {
@@ -81,6 +82,8 @@ Result<Target> resolve(const Call& call, const std::string& arn) {
     if (!rest.starts_with(kind.prefix)) continue;
     Target target{&kind, std::string(rest.substr(kind.prefix.size())), false};
     if (parts[4] != call.account) return target;
+    // Alarms reach the store with a short delay.
+    if (auto* log = call.services->find<ResourceLog>()) TRYV(log->flush());
     for (const std::string_view document : kind.kinds)
       if (call.service<ResourceStore>().get(
               {std::string(document), call.account, std::string(parts[3]), target.name}))
@@ -150,7 +153,8 @@ Status add_tags(const Call& call, std::string_view arn, const std::optional<std:
 }
 
 Status erase_tags(const Call& call, std::string_view arn) {
-  return call.service<ResourceStore>().erase(tag_key(call, arn));
+  auto& store = call.service<ResourceStore>();
+  return store.get(tag_key(call, arn)) ? store.erase(tag_key(call, arn)) : Status(Ok{});
 }
 
 }  // namespace fog::cloudwatch

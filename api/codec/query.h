@@ -42,6 +42,11 @@ class Form {
 // the shape does not know are skipped. Errors: MalformedInput for a value of the wrong form.
 Status decode_form(const Form& form, const Shape& shape, void* out, Decoding& decoding);
 
+// The name under which each entry of a flattened list or map stands; empty: it is not flattened.
+inline std::string_view flat_name(const Shape& shape) {
+  return shape.kind == Kind::kList || shape.kind == Kind::kMap ? shape.error_code : std::string_view();
+}
+
 // Appends the members of a structure as XML elements.
 void encode_xml_members(const Shape& shape, const void* value, std::string& out);
 void encode_xml_member(const Member& member, const void* value, std::string& out);

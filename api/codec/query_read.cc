@@ -122,6 +122,14 @@ bool key_less(const Form::Parameter& a, const Form::Parameter& b) {
   }
 }
 
+// A list or map whose entries stand directly in the structure under a name of their own.
+const Member* find_flat(const Shape& structure, std::string_view word) {
+  for (std::size_t i = 0; i < structure.member_count; ++i)
+    if (!flat_name(*structure.members[i].shape).empty() && flat_name(*structure.members[i].shape) == word)
+      return &structure.members[i];
+  return nullptr;
+}
+
 class Reader {
  public:
   enum class Outcome { kDone, kUnsorted, kFailed };
@@ -237,6 +245,7 @@ class Reader {
         level.seen.set(0);
       } else if (level.shape->kind == Kind::kStruct) {
         if (member == nullptr) member = find_member(*level.shape, word, level.hint);
+        if (member == nullptr) member = find_flat(*level.shape, word);
         if (member == nullptr) return Outcome::kDone;
         level.hint = static_cast<std::size_t>(member - level.shape->members) + 1;
         const auto position = static_cast<std::size_t>(member - level.shape->members);
@@ -305,7 +314,8 @@ class Reader {
     switch (shape.kind) {
       case Kind::kString:
         if (!is_utf8(text)) return fail("Parameter " + to_utf8(parameter.key.substr(0, 200)) + " is not UTF-8");
-        static_cast<std::string*>(at)->assign(text);
+        static_cast<std::string*>(at)->assign(text.data(), text.size());
+        if (surely_fits(shape, *static_cast<std::string*>(at))) return true;
         break;
       case Kind::kBlob: {
         auto bytes = decode_base64(text);

@@ -128,7 +128,35 @@ void append_xml_text(std::string_view text, std::string& out) {
   out.append(text.data() + from, text.size() - from);
 }
 
+namespace {
+
+// Entries without a common parent: <Attribute><Name/><Value/></Attribute>, <Message>...</Message>.
+void flat_entries(const Shape& shape, std::string_view name, const void* value, std::string& out) {
+  if (shape.kind == Kind::kList) {
+    const std::size_t n = shape.list->size(shape, value);
+    for (std::size_t i = 0; i < n; ++i) element(name, *shape.element, shape.list->at(shape, value, i), out);
+    return;
+  }
+  struct Context {
+    const Shape& shape;
+    std::string_view name;
+    std::string& out;
+  } context{shape, name, out};
+  shape.map->each(shape, value, &context, [](void* c, const std::string& key, const void* entry) {
+    auto& in = *static_cast<Context*>(c);
+    open(in.name, in.out);
+    open(in.shape.entry_key, in.out);
+    append_xml_text(key, in.out);
+    close(in.shape.entry_key, in.out);
+    element(in.shape.entry_value, *in.shape.element, entry, in.out);
+    close(in.name, in.out);
+  });
+}
+
+}  // namespace
+
 void encode_xml_member(const Member& member, const void* value, std::string& out) {
+  if (const auto name = flat_name(*member.shape); !name.empty()) return flat_entries(*member.shape, name, value, out);
   element(member.name, *member.shape, value, out);
 }
 

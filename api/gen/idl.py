@@ -26,7 +26,7 @@ class Shape:
     pattern: str = ""
     sensitive: bool = False
     entries: tuple = ("key", "value")
-    code: str = ""
+    code: str = ""  # of errors; of flattened lists and maps: the name of one entry in the query protocol
     status: int = 400
     sender: bool = True
     imported: bool = False
@@ -60,6 +60,8 @@ def constraints(shape: Shape, words: list) -> None:
             shape.minimum, shape.maximum = word.split("..")
         elif word == "sensitive":
             shape.sensitive = True
+        elif word == "flat":
+            shape.code = words.pop(0)
         elif word == "entries":
             shape.entries = (words.pop(0), words.pop(0))
         else:

@@ -38,6 +38,9 @@ namespace fs = std::filesystem;
 constexpr std::string_view kMagic = "FOGWAL1\n";
 constexpr std::size_t kFileHeaderBytes = 16;
 constexpr std::size_t kRecordHeaderBytes = 25;
+// One more than the highest StoreId, also of stores that wal.h does not name (resource_log.h).
+constexpr std::size_t kStoresMax = 8;
+static_assert(kStoresMax >= kStoreIdMax);
 constexpr std::size_t kPayloadBytesMax = 256u << 20;  // far above any request's size
 constexpr auto kRelaxedSyncInterval = std::chrono::seconds(1);
 // After a failed write the thread tries again at this pace until the disk gives way.
@@ -74,7 +77,7 @@ std::optional<Wal::Record> parse_record(std::string_view bytes, Lsn expected) {
     return std::nullopt;
   const std::string_view covered = bytes.substr(4, kRecordHeaderBytes - 4 + header.length);
   if (header.lsn < expected || header.lsn - expected > kLsnGapMax) return std::nullopt;
-  if (header.store == 0 || header.store >= kStoreIdMax) return std::nullopt;
+  if (header.store == 0 || header.store >= kStoresMax) return std::nullopt;
   if (crc32c(covered) != header.crc) return std::nullopt;
   return Wal::Record{.store = static_cast<StoreId>(header.store),
                      .id = header.id,
@@ -191,8 +194,8 @@ class FileWal final : public Wal {
   std::vector<Waiter> waiters_;  // in LSN order as good as always; settled by a scan
   bool stopping_ = false;
   Stats stats_;
-  std::array<Lsn, kStoreIdMax> applied_{};
-  std::array<Lsn, kStoreIdMax> latest_{};  // the last record of each store
+  std::array<Lsn, kStoresMax> applied_{};
+  std::array<Lsn, kStoresMax> latest_{};  // the last record of each store
   std::map<Lsn, fs::path> files_;          // by first LSN; the last one is being written
   std::atomic<bool> healthy_{true};
 
@@ -347,7 +350,7 @@ void FileWal::delete_applied_files() {
   {
     const std::lock_guard lock(mutex_);
     Lsn lowest = last_;
-    for (std::size_t i = 1; i < kStoreIdMax; ++i)
+    for (std::size_t i = 1; i < kStoresMax; ++i)
       if (latest_[i] > applied_[i]) lowest = std::min(lowest, applied_[i]);
     while (files_.size() > 1 && std::next(files_.begin())->first <= lowest + 1) {
       gone.push_back(files_.begin()->second);
