@@ -38,21 +38,35 @@ const shortName = (type: string) => type.replace(/:.*$/, "").replace(/^.*#/, "")
 async function json<T>(path: string, service: string, headers: Record<string, string>, input: unknown, signal?: AbortSignal): Promise<T> {
   const response = await send(path, { Authorization: scope(service), ...headers }, JSON.stringify(input), signal);
   const text = await response.text();
-  let out: Record<string, unknown> = {};
+  if (!response.ok) throw apiError(response, text);
   try {
-    out = text ? (JSON.parse(text) as Record<string, unknown>) : {};
+    return (text ? JSON.parse(text) : {}) as T;
   } catch {
     throw new ApiError("BadAnswer", text.slice(0, 200), requestId(response), response.status);
   }
-  if (response.ok) return out as T;
+}
+
+function apiError(response: Response, text: string): ApiError {
+  let out: Record<string, unknown>;
+  try {
+    out = JSON.parse(text) as Record<string, unknown>;
+  } catch {
+    return new ApiError("BadAnswer", text.slice(0, 200), requestId(response), response.status);
+  }
   const type = String(out["__type"] ?? response.headers.get("x-amzn-errortype") ?? response.status);
-  throw new ApiError(shortName(type), String(out["message"] ?? out["Message"] ?? ""), requestId(response), response.status, out);
+  return new ApiError(shortName(type), String(out["message"] ?? out["Message"] ?? ""), requestId(response), response.status, out);
 }
 
 type Input = Record<string, unknown>;
 
 export function logs<T>(operation: string, input: Input = {}, signal?: AbortSignal): Promise<T> {
   return json("/", "logs", { "Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": "Logs_20140328." + operation }, input, signal);
+}
+// A Logs operation whose answer is an event stream; throws ApiError as the others do.
+export async function logsStream(operation: string, input: Input, signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
+  const response = await send("/", { Authorization: scope("logs"), "Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": "Logs_20140328." + operation }, JSON.stringify(input), signal);
+  if (response.ok && response.body) return response.body;
+  throw apiError(response, await response.text());
 }
 export function cloudwatch<T>(operation: string, input: Input = {}, signal?: AbortSignal): Promise<T> {
   return json("/", "monitoring", { "Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": "GraniteServiceVersion20100801." + operation }, input, signal);

@@ -4,6 +4,7 @@ import { Component } from "preact";
 import { useEffect, useState } from "preact/hooks";
 
 import { control } from "../api/client";
+import { Asking } from "../ui/ask";
 import { Dialog, Problem } from "../ui/basic";
 import { asApiError } from "../ui/load";
 import { Toasts } from "../ui/toast";
@@ -195,6 +196,7 @@ export function Frame() {
           </dl>
         </Dialog>
       )}
+      <Asking />
       <Toasts />
     </>
   );

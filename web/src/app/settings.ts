@@ -3,7 +3,7 @@ import { effect, signal } from "@preact/signals";
 
 import { route } from "./router";
 
-function stored<T extends string>(key: string, fallback: T) {
+export function stored<T extends string>(key: string, fallback: T) {
   let initial = fallback;
   try {
     initial = (localStorage.getItem("fogwatch." + key) as T | null) ?? fallback;

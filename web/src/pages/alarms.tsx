@@ -1,59 +1,27 @@
-// Alarms: list with timeline strips; one alarm with its chart, reason and history; the form.
+// Alarms: list with timeline strips; one alarm with its chart, reason, rule and history; mute rules.
 import { useMemo, useState } from "preact/hooks";
 
-import { cloudwatch, pages, sns } from "../api/client";
+import { cloudwatch, pages } from "../api/client";
 import { go, href, param, route, setParams } from "../app/router";
 import { account, region } from "../app/settings";
-import { ago, formatTime, range, refreshTick } from "../app/time";
-import { Badge, Card, cli, CliButton, Dialog, Empty, Field, Page, Problem, quote, Search, stateTone, Tabs } from "../ui/basic";
-import { Chart } from "../ui/chart";
+import { ago, formatTime, range, refreshTick, serverNow } from "../app/time";
+import { attemptIfSure } from "../ui/ask";
+import { Badge, Card, cli, CliButton, Dialog, Empty, Field, Page, Problem, quote, stateTone, Tabs } from "../ui/basic";
+import { Chart, type Line } from "../ui/chart";
 import { useLoad } from "../ui/load";
-import { ExportButtons, Table, type Column } from "../ui/table";
+import { arnColumn, ListTable, type Column } from "../ui/table";
 import { attempt } from "../ui/toast";
-import { readMetrics, statistics, type Dimension, type Metric, type Row } from "./metric_data";
+import { AlarmForm } from "./alarm_form";
+import { condition, rowsOf, RuleTree, signs, type Alarm } from "./alarm_parts";
+import { pretty } from "./event_dialog";
+import { readMetrics } from "./metric_data";
 
-export interface Alarm {
-  AlarmName: string;
-  AlarmArn: string;
-  AlarmDescription?: string;
-  ActionsEnabled?: boolean;
-  AlarmActions?: string[];
-  OKActions?: string[];
-  InsufficientDataActions?: string[];
-  StateValue: "OK" | "ALARM" | "INSUFFICIENT_DATA";
-  StateReason?: string;
-  StateReasonData?: string;
-  StateUpdatedTimestamp?: number;
-  StateTransitionedTimestamp?: number;
-  AlarmRule?: string;
-  Namespace?: string;
-  MetricName?: string;
-  Dimensions?: Dimension[];
-  Statistic?: string;
-  ExtendedStatistic?: string;
-  Period?: number;
-  EvaluationPeriods?: number;
-  DatapointsToAlarm?: number;
-  Threshold?: number;
-  ComparisonOperator?: string;
-  TreatMissingData?: string;
-  Unit?: string;
-  Metrics?: { Id: string; Expression?: string; Label?: string; ReturnData?: boolean; Period?: number; MetricStat?: { Metric: Metric; Period: number; Stat: string } }[];
-}
 interface HistoryItem {
   AlarmName: string;
   Timestamp: number;
   HistoryItemType: string;
   HistorySummary: string;
   HistoryData: string;
-}
-
-const signs: Record<string, string> = { GreaterThanThreshold: ">", GreaterThanOrEqualToThreshold: "≥", LessThanThreshold: "<", LessThanOrEqualToThreshold: "≤", GreaterThanUpperThreshold: "> band", LessThanLowerThreshold: "< band", LessThanLowerOrGreaterThanUpperThreshold: "outside band" };
-
-export function condition(a: Alarm): string {
-  if (a.AlarmRule !== undefined) return a.AlarmRule;
-  const what = a.MetricName ? `${a.Statistic ?? a.ExtendedStatistic ?? ""} ${a.MetricName}` : (a.Metrics?.find((m) => m.ReturnData !== false)?.Expression ?? "metrics");
-  return `${what} ${signs[a.ComparisonOperator ?? ""] ?? a.ComparisonOperator ?? ""} ${a.Threshold ?? ""} for ${a.DatapointsToAlarm ?? a.EvaluationPeriods} of ${a.EvaluationPeriods} × ${a.Period ?? a.Metrics?.find((m) => m.MetricStat)?.MetricStat?.Period ?? "?"} s`;
 }
 
 async function allAlarms(signal: AbortSignal): Promise<Alarm[]> {
@@ -65,52 +33,100 @@ async function allAlarms(signal: AbortSignal): Promise<Alarm[]> {
 
 export default function Alarms() {
   const name = route.value.path[1];
-  if (name === "new") return <AlarmForm />;
+  if (name === "new") return <AlarmForm key={param("edit").value} />;
   return name ? <OneAlarm name={name} /> : <List />;
 }
 
+async function oneAlarm(name: string, signal: AbortSignal): Promise<Alarm | undefined> {
+  const found = await cloudwatch<{ MetricAlarms?: Alarm[]; CompositeAlarms?: Alarm[] }>("DescribeAlarms", { AlarmNames: [name], AlarmTypes: ["MetricAlarm", "CompositeAlarm"] }, signal);
+  return found.MetricAlarms?.[0] ?? found.CompositeAlarms?.[0];
+}
+
+const stateChanges = (name: string | undefined, signal: AbortSignal) =>
+  pages<HistoryItem>(async (token) => {
+    const page = await cloudwatch<{ AlarmHistoryItems?: HistoryItem[]; NextToken?: string }>("DescribeAlarmHistory", { ...(name ? { AlarmName: name } : {}), HistoryItemType: "StateUpdate", AlarmTypes: ["MetricAlarm", "CompositeAlarm"], StartDate: Math.floor(range.value.from / 1000), EndDate: Math.ceil(range.value.to / 1000), ScanBy: "TimestampAscending", NextToken: token }, signal);
+    return { items: page.AlarmHistoryItems ?? [], next: page.NextToken };
+  }, 2000);
+
+const setActions = (a: Alarm) => attempt(a.ActionsEnabled === false ? "Actions enabled" : "Actions disabled", () => cloudwatch(a.ActionsEnabled === false ? "EnableAlarmActions" : "DisableAlarmActions", { AlarmNames: [a.AlarmName] }));
+
 function List() {
-  const filter = param("filter").value;
   const only = param("state").value;
   const alarms = useLoad(allAlarms, [refreshTick.value, region.value, account.value]);
-  const history = useLoad(
-    (s) => pages<HistoryItem>(async (token) => {
-      const page = await cloudwatch<{ AlarmHistoryItems?: HistoryItem[]; NextToken?: string }>("DescribeAlarmHistory", { HistoryItemType: "StateUpdate", AlarmTypes: ["MetricAlarm", "CompositeAlarm"], StartDate: Math.floor(range.value.from / 1000), EndDate: Math.ceil(range.value.to / 1000), ScanBy: "TimestampAscending", NextToken: token }, s);
-      return { items: page.AlarmHistoryItems ?? [], next: page.NextToken };
-    }, 2000),
-    [range.value, region.value, account.value],
-  );
+  const history = useLoad((s) => stateChanges(undefined, s), [range.value, region.value, account.value]);
   const byName = useMemo(() => Map.groupBy(history.value ?? [], (h) => h.AlarmName), [history.value]);
   const rows = useMemo(() => (alarms.value ?? []).filter((a) => !only || a.StateValue === only), [alarms.value, only]);
   const count = (state: string) => (alarms.value ?? []).filter((a) => a.StateValue === state).length;
-  const columns: Column<Alarm>[] = [
+  const columns = useMemo((): Column<Alarm>[] => [
     { id: "state", title: "State", value: (a) => ({ ALARM: 0, INSUFFICIENT_DATA: 1, OK: 2 })[a.StateValue], cell: (a) => <Badge tone={stateTone(a.StateValue)}>{a.StateValue.replace("_", " ")}</Badge>, width: "150px" },
     { id: "name", title: "Alarm", value: (a) => a.AlarmName, cell: (a) => <a href={href(["alarms", a.AlarmName])}>{a.AlarmName}</a> },
-    { id: "condition", title: "Condition", value: condition },
-    { id: "strip", title: "In this time", value: () => "", cell: (a) => <Strip alarm={a} items={byName.get(a.AlarmName) ?? []} /> },
+    { id: "condition", title: "Condition", value: condition, cell: (a) => <span title={condition(a)}>{condition(a)}</span> },
+    { id: "strip", title: "In this time", value: (a) => byName.get(a.AlarmName)?.length ?? 0, cell: (a) => <Strip alarm={a} items={byName.get(a.AlarmName) ?? []} /> },
     { id: "since", title: "Since", value: (a) => a.StateTransitionedTimestamp ?? a.StateUpdatedTimestamp, cell: (a) => ago((a.StateTransitionedTimestamp ?? a.StateUpdatedTimestamp ?? 0) * 1000) },
-    { id: "actions", title: "Actions", value: (a) => (a.ActionsEnabled === false ? "off" : (a.AlarmActions?.length ?? 0) + (a.OKActions?.length ?? 0)) },
-  ];
+    { id: "actions", title: "Actions", value: (a) => (a.ActionsEnabled === false ? "off" : (a.AlarmActions?.length ?? 0) + (a.OKActions?.length ?? 0)), cell: (a) => <button class="link" title={a.ActionsEnabled === false ? "Enable actions" : "Disable actions"} onClick={() => void setActions(a).then(alarms.reload)}>{a.ActionsEnabled === false ? "off" : `${(a.AlarmActions?.length ?? 0) + (a.OKActions?.length ?? 0)} on`}</button> },
+    arnColumn((a) => a.AlarmArn),
+  ], [byName]);
   return (
-    <Page title="Alarms" actions={<><CliButton line="cloudwatch describe-alarms" /><ExportButtons name="alarms" columns={columns} rows={rows} /><button class="primary" onClick={() => go(["alarms", "new"])}>Create alarm</button></>}>
+    <Page title="Alarms" actions={<button class="primary" onClick={() => go(["alarms", "new"])}>Create alarm</button>}>
       <Tabs
-        tabs={[["", `All (${alarms.value?.length ?? 0})`], ["ALARM", `ALARM (${count("ALARM")})`], ["INSUFFICIENT_DATA", `Insufficient data (${count("INSUFFICIENT_DATA")})`], ["OK", `OK (${count("OK")})`]] as const}
-        at={only as "" | "ALARM" | "OK" | "INSUFFICIENT_DATA"}
+        tabs={[["", `All (${alarms.value?.length ?? 0})`], ["ALARM", `ALARM (${count("ALARM")})`], ["INSUFFICIENT_DATA", `Insufficient data (${count("INSUFFICIENT_DATA")})`], ["OK", `OK (${count("OK")})`], ["mute", "Mute rules"]] as const}
+        at={only as "" | "ALARM" | "OK" | "INSUFFICIENT_DATA" | "mute"}
         onChange={(s) => setParams({ state: s || undefined }, true)}
       />
-      <Search label="Filter alarms" value={filter} onInput={(v) => setParams({ filter: v })} />
       {alarms.error && <Problem error={alarms.error} />}
-      {alarms.value?.length === 0 ? (
+      {only === "mute" ? (
+        <MuteRules alarms={(alarms.value ?? []).map((a) => a.AlarmName)} />
+      ) : alarms.value?.length === 0 ? (
         <Card><Empty title="No alarm yet" command={cli("cloudwatch put-metric-alarm --alarm-name high-latency --namespace App --metric-name Latency --statistic Average --period 60 --evaluation-periods 2 --threshold 1000 --comparison-operator GreaterThanThreshold")} /></Card>
       ) : (
-        <Table label="Alarms" columns={columns} rows={rows} rowKey={(a) => a.AlarmName} filter={filter} onRow={(a) => go(["alarms", a.AlarmName])} sort={{ by: "state", down: false }} />
+        <ListTable name="alarms" cli="cloudwatch describe-alarms" label="Alarms" columns={columns} rows={rows} rowKey={(a) => a.AlarmName} onRow={(a) => go(["alarms", a.AlarmName])} sort={{ by: "state", down: false }} />
       )}
     </Page>
   );
 }
 
+interface MuteRule {
+  Name: string;
+  Status?: string;
+  Rule?: { Schedule?: { Expression?: string; Duration?: string; Timezone?: string } };
+  MuteTargets?: { AlarmNames?: string[] };
+}
+
+function MuteRules({ alarms }: { alarms: string[] }) {
+  const read = useLoad(async (s) => {
+    const list = await cloudwatch<{ AlarmMuteRuleSummaries?: { AlarmMuteRuleArn: string }[] }>("ListAlarmMuteRules", {}, s);
+    return Promise.all((list.AlarmMuteRuleSummaries ?? []).map((r) => cloudwatch<MuteRule>("GetAlarmMuteRule", { AlarmMuteRuleName: r.AlarmMuteRuleArn.split(":").at(-1)! }, s)));
+  }, [refreshTick.value, region.value, account.value]);
+  const [form, setForm] = useState({ name: "", expression: "cron(0 2 * * *)", duration: "PT2H", alarm: "" });
+  const set = (key: keyof typeof form) => (e: { currentTarget: { value: string } }) => setForm({ ...form, [key]: e.currentTarget.value });
+  const create = () =>
+    attempt("Mute rule created", () => cloudwatch("PutAlarmMuteRule", { Name: form.name, Rule: { Schedule: { Expression: form.expression, Duration: form.duration } }, ...(form.alarm ? { MuteTargets: { AlarmNames: [form.alarm] } } : {}) })).then(read.reload);
+  const columns: Column<MuteRule>[] = [
+    { id: "name", title: "Rule", value: (r) => r.Name },
+    { id: "status", title: "Status", value: (r) => r.Status, cell: (r) => <Badge tone={r.Status === "ACTIVE" ? "warn" : "idle"}>{r.Status}</Badge> },
+    { id: "when", title: "When", value: (r) => `${r.Rule?.Schedule?.Expression ?? ""} for ${r.Rule?.Schedule?.Duration ?? ""}` },
+    { id: "alarms", title: "Alarms", value: (r) => r.MuteTargets?.AlarmNames?.join(", ") || "all" },
+    { id: "do", title: "", value: () => "", cell: (r) => <button class="danger" onClick={() => void attemptIfSure(`Delete the mute rule ${r.Name}?`, "Mute rule deleted", () => cloudwatch("DeleteAlarmMuteRule", { AlarmMuteRuleName: r.Name })).then(read.reload)}>Delete</button> },
+  ];
+  return (
+    <>
+      {read.error && <Problem error={read.error} />}
+      <ListTable name="mute-rules" cli="cloudwatch list-alarm-mute-rules" label="Mute rules" columns={columns} rows={read.value ?? []} rowKey={(r) => r.Name} />
+      <Card title="Create mute rule">
+        <form class="form" onSubmit={(e) => { e.preventDefault(); void create(); }}>
+          <Field label="Name"><input required value={form.name} onInput={set("name")} /></Field>
+          <Field label="Schedule" hint="cron(...) or at(...)"><input required class="mono" value={form.expression} onInput={set("expression")} /></Field>
+          <Field label="Duration" hint="ISO 8601: PT2H"><input required class="mono" value={form.duration} onInput={set("duration")} /></Field>
+          <Field label="Alarm"><select value={form.alarm} onChange={set("alarm")}><option value="">all alarms</option>{alarms.map((a) => <option>{a}</option>)}</select></Field>
+          <button class="primary">Create</button>
+        </form>
+      </Card>
+    </>
+  );
+}
+
 // The states of an alarm over the range, as a strip.
-function Strip({ alarm, items }: { alarm: Alarm; items: HistoryItem[] }) {
+function Strip({ alarm, items, wide }: { alarm: Alarm; items: HistoryItem[]; wide?: boolean }) {
   const { from, to } = range.value;
   const states: { at: number; state: string }[] = [];
   for (const item of [...items].sort((a, b) => a.Timestamp - b.Timestamp)) {
@@ -125,44 +141,39 @@ function Strip({ alarm, items }: { alarm: Alarm; items: HistoryItem[] }) {
   }
   if (states.length === 0) states.push({ at: from, state: alarm.StateValue });
   return (
-    <svg class="strip" viewBox="0 0 100 10" preserveAspectRatio="none" role="img" aria-label={states.map((s) => `${s.state} from ${formatTime(s.at, false)}`).join(", ")}>
+    <svg class={"strip" + (wide ? " wide" : "")} viewBox="0 0 100 10" preserveAspectRatio="none" role="img" aria-label={states.map((s) => `${s.state} from ${formatTime(s.at, false)}`).join(", ")}>
       {states.map((s, i) => {
         const x = Math.max(0, ((s.at - from) / (to - from)) * 100);
         const end = Math.min(100, (((states[i + 1]?.at ?? to) - from) / (to - from)) * 100);
-        return <rect x={x} width={Math.max(0, end - x)} height="10" class={stateTone(s.state)} />;
+        return <rect x={x} width={Math.max(0, end - x)} height="10" class={stateTone(s.state)}><title>{`${s.state} from ${formatTime(s.at, false)}`}</title></rect>;
       })}
     </svg>
   );
 }
 
-// What GetMetricData must be asked to see what the alarm sees.
-export function rowsOf(a: Alarm): Row[] {
-  if (a.MetricName && a.Namespace)
-    return [{ id: "m1", metric: { Namespace: a.Namespace, MetricName: a.MetricName, Dimensions: a.Dimensions ?? [] }, stat: a.Statistic ?? a.ExtendedStatistic ?? "Average", ...(a.Period ? { period: a.Period } : {}) }];
-  return (a.Metrics ?? []).map((m) => ({
-    id: m.Id,
-    ...(m.MetricStat ? { metric: m.MetricStat.Metric, stat: m.MetricStat.Stat, period: m.MetricStat.Period } : { expression: m.Expression ?? "", ...(m.Period ? { period: m.Period } : {}) }),
-    ...(m.Label ? { label: m.Label } : {}),
-    hidden: m.ReturnData === false,
-  }));
+// How far back an alarm looks: its periods up to the last evaluation.
+function windowOf(a: Alarm): { from: number; to: number } | undefined {
+  const period = a.Period ?? a.Metrics?.find((m) => m.MetricStat)?.MetricStat?.Period;
+  if (!period || !a.EvaluationPeriods) return undefined;
+  const to = Math.floor(serverNow() / 1000 / period) * period * 1000;
+  return { from: to - a.EvaluationPeriods * period * 1000, to };
 }
 
 function OneAlarm({ name }: { name: string }) {
   const [testing, setTesting] = useState(false);
-  const read = useLoad(async (s) => {
-    const found = await cloudwatch<{ MetricAlarms?: Alarm[]; CompositeAlarms?: Alarm[] }>("DescribeAlarms", { AlarmNames: [name], AlarmTypes: ["MetricAlarm", "CompositeAlarm"] }, s);
-    return found.MetricAlarms?.[0] ?? found.CompositeAlarms?.[0];
-  }, [name, refreshTick.value, region.value, account.value]);
+  const [open, setOpen] = useState<HistoryItem>();
+  const again = [name, refreshTick.value, region.value, account.value];
+  const read = useLoad((s) => oneAlarm(name, s), again);
   const a = read.value;
   const data = useLoad((s) => (a && !a.AlarmRule ? readMetrics(rowsOf(a), range.value, s) : Promise.resolve(undefined)), [a, range.value]);
+  const changes = useLoad((s) => stateChanges(name, s), [...again, range.value]);
   const history = useLoad(
     async (s) => (await cloudwatch<{ AlarmHistoryItems?: HistoryItem[] }>("DescribeAlarmHistory", { AlarmName: name, AlarmTypes: ["MetricAlarm", "CompositeAlarm"], MaxRecords: 100, ScanBy: "TimestampDescending" }, s)).AlarmHistoryItems ?? [],
-    [name, refreshTick.value],
+    again,
   );
-  const act = async (title: string, operation: string) => {
-    if (await attempt(title, () => cloudwatch(operation, { AlarmNames: [name] }))) read.reload();
-  };
-  const lines = useMemo(() => (a?.Threshold === undefined ? [] : [{ value: a.Threshold, label: `${signs[a.ComparisonOperator ?? ""] ?? ""} ${a.Threshold}` }]), [a]);
+  const reload = () => [read, history, changes].forEach((r) => r.reload());
+  const lines = useMemo((): Line[] => (a?.Threshold === undefined ? [] : [{ value: a.Threshold, label: `${signs[a.ComparisonOperator ?? ""] ?? ""} ${a.Threshold}` }]), [a]);
+  const series = useMemo(() => data.value?.series ?? [], [data.value]);
   return (
     <Page
       title={name}
@@ -172,8 +183,9 @@ function OneAlarm({ name }: { name: string }) {
           <>
             <CliButton line={`cloudwatch describe-alarms --alarm-names ${quote(name)}`} />
             <button onClick={() => setTesting(true)}>Test</button>
-            <button onClick={() => void act(a.ActionsEnabled === false ? "Actions enabled" : "Actions disabled", a.ActionsEnabled === false ? "EnableAlarmActions" : "DisableAlarmActions")}>{a.ActionsEnabled === false ? "Enable actions" : "Disable actions"}</button>
-            <button class="danger" onClick={() => confirm(`Delete ${name}?`) && void attempt("Alarm deleted", () => cloudwatch("DeleteAlarms", { AlarmNames: [name] })).then((ok) => ok && go(["alarms"]))}>Delete</button>
+            <button onClick={() => go(["alarms", "new"], { edit: name })}>Edit</button>
+            <button onClick={() => void setActions(a).then(reload)}>{a.ActionsEnabled === false ? "Enable actions" : "Disable actions"}</button>
+            <button class="danger" onClick={() => void attemptIfSure(`Delete the alarm ${name}?`, "Alarm deleted", () => cloudwatch("DeleteAlarms", { AlarmNames: [name] })).then((ok) => ok && go(["alarms"]))}>Delete</button>
           </>
         )
       }
@@ -186,20 +198,22 @@ function OneAlarm({ name }: { name: string }) {
             <p class="row"><Badge tone={stateTone(a.StateValue)}>{a.StateValue.replace("_", " ")}</Badge> <b>{condition(a)}</b> <small>{ago((a.StateTransitionedTimestamp ?? a.StateUpdatedTimestamp ?? 0) * 1000)}</small></p>
             {a.AlarmDescription && <p>{a.AlarmDescription}</p>}
             <p class="soft">{a.StateReason}</p>
+            <Strip alarm={a} items={changes.value ?? []} wide />
           </Card>
           {!a.AlarmRule && (
             <Card title="What the alarm sees">
               {data.error && <Problem error={data.error} />}
-              <Chart label={name} series={data.value?.series ?? []} from={range.value.from} to={range.value.to} height={260} lines={lines} />
+              <Chart label={name} series={series} from={range.value.from} to={range.value.to} height={260} lines={lines} window={windowOf(a)} />
+              <small>Shaded: the {a.EvaluationPeriods} periods that the next evaluation looks at; {a.DatapointsToAlarm ?? a.EvaluationPeriods} of them decide. Missing data: {a.TreatMissingData ?? "missing"}.</small>
             </Card>
           )}
-          {a.AlarmRule && <RuleTree rule={a.AlarmRule} />}
+          {a.AlarmRule && <Card title="Rule"><RuleTree rule={a.AlarmRule} /></Card>}
           <div class="grid">
             <Card title="History">
               <ul class="plain">
                 {history.value?.map((h) => (
                   <li>
-                    <small>{formatTime(h.Timestamp * 1000, false)}</small> <Badge tone={h.HistoryItemType === "StateUpdate" ? "info" : "idle"}>{h.HistoryItemType}</Badge> {h.HistorySummary}
+                    <small>{formatTime(h.Timestamp * 1000, false)}</small> <Badge tone={h.HistoryItemType === "StateUpdate" ? "info" : h.HistoryItemType === "Action" ? "ok" : "idle"}>{h.HistoryItemType}</Badge> <button class="link" onClick={() => setOpen(h)}>{h.HistorySummary}</button>
                   </li>
                 ))}
                 {history.value?.length === 0 && <p class="none">Nothing yet.</p>}
@@ -209,29 +223,11 @@ function OneAlarm({ name }: { name: string }) {
               <pre class="raw" tabIndex={0}>{JSON.stringify(a, null, 2)}</pre>
             </Card>
           </div>
-          {testing && <TestDialog alarm={a} onClose={() => { setTesting(false); read.reload(); history.reload(); }} />}
+          {testing && <TestDialog alarm={a} onClose={() => { setTesting(false); reload(); }} />}
+          {open && <Dialog title={open.HistorySummary} onClose={() => setOpen(undefined)} wide><small>{formatTime(open.Timestamp * 1000)}</small><pre class="raw" tabIndex={0}>{pretty(open.HistoryData)}</pre></Dialog>}
         </>
       )}
     </Page>
-  );
-}
-
-// The alarms a composite rule names, with their present truth.
-function RuleTree({ rule }: { rule: string }) {
-  const names = useMemo(() => [...new Set([...rule.matchAll(/\b(?:ALARM|OK|INSUFFICIENT_DATA)\s*\(\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([^)\s]+))\s*\)/g)].map((m) => (m[1] ?? m[2] ?? m[3] ?? "").split(":alarm:").at(-1)!))], [rule]);
-  const children = useLoad(async (s) => {
-    if (!names.length) return [];
-    const found = await cloudwatch<{ MetricAlarms?: Alarm[]; CompositeAlarms?: Alarm[] }>("DescribeAlarms", { AlarmNames: names, AlarmTypes: ["MetricAlarm", "CompositeAlarm"] }, s);
-    return [...(found.MetricAlarms ?? []), ...(found.CompositeAlarms ?? [])];
-  }, [rule, refreshTick.value]);
-  return (
-    <Card title="Rule">
-      <pre class="raw">{rule}</pre>
-      {names.map((n) => {
-        const child = children.value?.find((c) => c.AlarmName === n);
-        return <p class="row"><Badge tone={stateTone(child?.StateValue ?? "")}>{child?.StateValue ?? "missing"}</Badge> <a href={href(["alarms", n])}>{n}</a></p>;
-      })}
-    </Card>
   );
 }
 
@@ -247,66 +243,5 @@ function TestDialog({ alarm, onClose }: { alarm: Alarm; onClose: () => void }) {
         <button class="primary">Set</button>
       </form>
     </Dialog>
-  );
-}
-
-function AlarmForm() {
-  const chosen = useMemo(() => {
-    try {
-      return (JSON.parse(param("rows").value || "[]") as Row[]).find((r) => r.metric);
-    } catch {
-      return undefined;
-    }
-  }, []);
-  const [form, setForm] = useState({
-    name: "", description: "", namespace: chosen?.metric?.Namespace ?? "", metric: chosen?.metric?.MetricName ?? "",
-    dimensions: (chosen?.metric?.Dimensions ?? []).map((d) => `${d.Name}=${d.Value}`).join("\n"),
-    stat: chosen?.stat ?? "Average", period: "60", periods: "1", datapoints: "", operator: "GreaterThanThreshold", threshold: "0", missing: "missing", topic: "",
-  });
-  const set = (key: keyof typeof form) => (e: { currentTarget: { value: string } }) => setForm({ ...form, [key]: e.currentTarget.value });
-  const topics = useLoad(async (s) => (await sns<{ Topics?: { TopicArn: string }[] }>("ListTopics", {}, s)).Topics || [], [region.value, account.value]);
-  const dimensions = form.dimensions.split("\n").map((l) => l.trim()).filter(Boolean).map((l) => ({ Name: l.split("=")[0]!, Value: l.slice(l.indexOf("=") + 1) }));
-  const plain = ["Average", "Sum", "Minimum", "Maximum", "SampleCount"].includes(form.stat);
-  const input = {
-    AlarmName: form.name,
-    ...(form.description ? { AlarmDescription: form.description } : {}),
-    Namespace: form.namespace, MetricName: form.metric,
-    ...(dimensions.length ? { Dimensions: dimensions } : {}),
-    ...(plain ? { Statistic: form.stat } : { ExtendedStatistic: form.stat }),
-    Period: Number(form.period), EvaluationPeriods: Number(form.periods),
-    ...(form.datapoints ? { DatapointsToAlarm: Number(form.datapoints) } : {}),
-    ComparisonOperator: form.operator, Threshold: Number(form.threshold), TreatMissingData: form.missing,
-    ...(form.topic ? { AlarmActions: [form.topic], OKActions: [form.topic] } : {}),
-  };
-  const preview = useLoad((s) => (form.namespace && form.metric ? readMetrics([{ id: "m1", metric: { Namespace: form.namespace, MetricName: form.metric, Dimensions: dimensions }, stat: form.stat, period: Number(form.period) }], range.value, s) : Promise.resolve(undefined)), [form.namespace, form.metric, form.dimensions, form.stat, form.period, range.value]);
-  const lines = useMemo(() => [{ value: Number(form.threshold), label: `${signs[form.operator]} ${form.threshold}` }], [form.threshold, form.operator]);
-  const create = async () => {
-    if (await attempt("Alarm created", () => cloudwatch("PutMetricAlarm", input))) go(["alarms", form.name], { rows: undefined });
-  };
-  return (
-    <Page title="Create alarm" crumbs={[{ text: "Alarms", href: href(["alarms"]) }]}>
-      <Card>
-        <form class="form" onSubmit={(e) => { e.preventDefault(); void create(); }}>
-          <Field label="Name"><input required value={form.name} onInput={set("name")} /></Field>
-          <Field label="Description"><input value={form.description} onInput={set("description")} /></Field>
-          <Field label="Namespace"><input required value={form.namespace} onInput={set("namespace")} /></Field>
-          <Field label="Metric"><input required value={form.metric} onInput={set("metric")} /></Field>
-          <Field label="Dimensions" hint="Name=Value, one a line"><textarea rows={2} value={form.dimensions} onInput={set("dimensions")} /></Field>
-          <Field label="Statistic"><input list="statistics" required value={form.stat} onInput={set("stat")} /><datalist id="statistics">{statistics.map((s) => <option value={s} />)}</datalist></Field>
-          <Field label="Period, seconds"><input type="number" min="1" required value={form.period} onInput={set("period")} /></Field>
-          <Field label="Condition"><select value={form.operator} onChange={set("operator")}>{Object.entries(signs).slice(0, 4).map(([k, v]) => <option value={k}>{v} {k}</option>)}</select></Field>
-          <Field label="Threshold"><input type="number" step="any" required value={form.threshold} onInput={set("threshold")} /></Field>
-          <Field label="Evaluation periods"><input type="number" min="1" required value={form.periods} onInput={set("periods")} /></Field>
-          <Field label="Datapoints to alarm" hint="empty: all"><input type="number" min="1" value={form.datapoints} onInput={set("datapoints")} /></Field>
-          <Field label="Missing data"><select value={form.missing} onChange={set("missing")}>{["missing", "ignore", "breaching", "notBreaching"].map((m) => <option>{m}</option>)}</select></Field>
-          <Field label="Notify topic"><select value={form.topic} onChange={set("topic")}><option value="">none</option>{topics.value?.map((t) => <option value={t.TopicArn}>{t.TopicArn.split(":").at(-1)}</option>)}</select></Field>
-          <div class="row"><button class="primary">Create alarm</button><CliButton line={`cloudwatch put-metric-alarm --cli-input-json ${quote(JSON.stringify(input))}`} /></div>
-        </form>
-      </Card>
-      <Card title="Preview">
-        {preview.error && <Problem error={preview.error} />}
-        <Chart label="Preview" series={preview.value?.series ?? []} from={range.value.from} to={range.value.to} height={220} lines={lines} />
-      </Card>
-    </Page>
   );
 }

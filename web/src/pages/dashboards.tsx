@@ -1,16 +1,17 @@
-// Dashboards: the list; a dashboard drawn from its body; source editing with AWS's messages.
-import { useEffect, useMemo, useState } from "preact/hooks";
+// Dashboards: the list; a dashboard with its variables; a grid to arrange by pointer or keys; the
+// source with AWS's validation messages.
+import { useMemo, useRef, useState } from "preact/hooks";
 
-import { ApiError, cloudwatch, logs } from "../api/client";
+import { ApiError, cloudwatch } from "../api/client";
 import { go, href, param, route, setParams } from "../app/router";
 import { account, region } from "../app/settings";
-import { formatTime, range, refreshTick, type Range } from "../app/time";
-import { Badge, Card, cli, CliButton, Dialog, Empty, Field, formatBytes, formatNumber, Page, Problem, quote, Search, stateTone } from "../ui/basic";
-import { Chart } from "../ui/chart";
+import { formatTime, refreshTick } from "../app/time";
+import { attemptIfSure, sure } from "../ui/ask";
+import { Card, cli, CliButton, copy, Dialog, Empty, Field, formatBytes, Page, Problem, quote } from "../ui/basic";
 import { useLoad } from "../ui/load";
-import { Table, type Column } from "../ui/table";
+import { arnColumn, ListTable, type Column } from "../ui/table";
 import { attempt } from "../ui/toast";
-import { readMetrics, type Row } from "./metric_data";
+import { WidgetView, type Widget } from "./widgets";
 
 interface Entry {
   DashboardName: string;
@@ -18,18 +19,35 @@ interface Entry {
   LastModified: number;
   Size: number;
 }
-interface Widget {
+interface Variable {
   type: string;
-  x?: number;
-  y?: number;
-  width?: number;
-  height?: number;
-  properties: Record<string, unknown>;
+  property?: string;
+  pattern?: string;
+  id: string;
+  label?: string;
+  defaultValue?: string;
+  inputType?: string;
+  values?: { value: string; label?: string }[];
+  visible?: boolean;
 }
 interface Body {
   widgets: Widget[];
-  variables?: { type: string; property: string; id: string; label?: string; defaultValue?: string; values?: { value: string; label?: string }[]; visible?: boolean }[];
+  variables?: Variable[];
 }
+
+// What a new widget of each type begins with.
+const defaults: Record<string, Widget> = {
+  metric: { type: "metric", width: 12, height: 6, properties: { title: "Metric", view: "timeSeries", region: "us-east-1", stat: "Average", period: 60, metrics: [["App", "Latency"]] } },
+  number: { type: "metric", width: 6, height: 3, properties: { title: "Number", view: "singleValue", region: "us-east-1", stat: "Average", period: 60, metrics: [["App", "Latency"]] } },
+  gauge: { type: "metric", width: 6, height: 5, properties: { title: "Gauge", view: "gauge", region: "us-east-1", stat: "Average", period: 60, yAxis: { left: { min: 0, max: 100 } }, metrics: [["App", "Utilization"]] } },
+  pie: { type: "metric", width: 6, height: 5, properties: { title: "Pie", view: "pie", region: "us-east-1", stat: "Sum", period: 300, metrics: [["App", "Requests"]] } },
+  bar: { type: "metric", width: 6, height: 5, properties: { title: "Bar", view: "bar", region: "us-east-1", stat: "Sum", period: 300, metrics: [["App", "Requests"]] } },
+  table: { type: "metric", width: 12, height: 5, properties: { title: "Table", view: "table", region: "us-east-1", stat: "Sum", period: 300, metrics: [["App", "Requests"]] } },
+  text: { type: "text", width: 24, height: 2, properties: { markdown: "# New dashboard\nPress Edit to add widgets." } },
+  log: { type: "log", width: 24, height: 6, properties: { title: "Log query", view: "table", region: "us-east-1", query: "SOURCE '/my/group' | stats count(*) by bin(5m)" } },
+  alarm: { type: "alarm", width: 6, height: 4, properties: { title: "Alarms", alarms: [] } },
+  explorer: { type: "explorer", width: 24, height: 8, properties: { title: "Explorer", metrics: [{ metricName: "CPUUtilization", resourceType: "AWS::EC2::Instance", stat: "Average" }], labels: [{ key: "Name" }], period: 300, widgetOptions: { view: "timeSeries", legend: { position: "bottom" }, rowsPerPage: 8, widgetsPerRow: 2 } } },
+};
 
 export default function Dashboards() {
   const name = route.value.path[1];
@@ -37,22 +55,21 @@ export default function Dashboards() {
 }
 
 function List() {
-  const filter = param("filter").value;
   const [creating, setCreating] = useState(false);
   const list = useLoad(async (s) => (await cloudwatch<{ DashboardEntries?: Entry[] }>("ListDashboards", {}, s)).DashboardEntries ?? [], [refreshTick.value, account.value]);
   const columns: Column<Entry>[] = [
     { id: "name", title: "Dashboard", value: (d) => d.DashboardName, cell: (d) => <a href={href(["dashboards", d.DashboardName])}>{d.DashboardName}</a> },
     { id: "changed", title: "Changed", value: (d) => d.LastModified, cell: (d) => formatTime(d.LastModified * 1000, false) },
     { id: "size", title: "Size", numeric: true, value: (d) => d.Size, cell: (d) => formatBytes(d.Size) },
+    arnColumn((d) => d.DashboardArn),
   ];
   return (
-    <Page title="Dashboards" actions={<><CliButton line="cloudwatch list-dashboards" /><button class="primary" onClick={() => setCreating(true)}>Create dashboard</button></>}>
-      <Search label="Filter dashboards" value={filter} onInput={(v) => setParams({ filter: v })} />
+    <Page title="Dashboards" actions={<button class="primary" onClick={() => setCreating(true)}>Create dashboard</button>}>
       {list.error && <Problem error={list.error} />}
       {list.value?.length === 0 ? (
         <Card><Empty title="No dashboard yet" command={cli(`cloudwatch put-dashboard --dashboard-name app --dashboard-body '{"widgets":[{"type":"metric","x":0,"y":0,"width":12,"height":6,"properties":{"metrics":[["App","Latency"]],"region":"us-east-1","stat":"Average","period":60,"title":"Latency"}}]}'`)} /></Card>
       ) : (
-        <Table label="Dashboards" columns={columns} rows={list.value ?? []} rowKey={(d) => d.DashboardName} filter={filter} onRow={(d) => go(["dashboards", d.DashboardName])} />
+        <ListTable name="dashboards" cli="cloudwatch list-dashboards" label="Dashboards" columns={columns} rows={list.value ?? []} rowKey={(d) => d.DashboardName} onRow={(d) => go(["dashboards", d.DashboardName])} />
       )}
       {creating && <Create onClose={() => setCreating(false)} />}
     </Page>
@@ -61,7 +78,7 @@ function List() {
 
 function Create({ onClose }: { onClose: () => void }) {
   const [name, setName] = useState("");
-  const start = JSON.stringify({ widgets: [{ type: "text", x: 0, y: 0, width: 24, height: 2, properties: { markdown: "# New dashboard\nEdit the source to add widgets." } }] });
+  const start = JSON.stringify({ widgets: [{ type: "text", x: 0, y: 0, width: 24, height: 2, properties: { markdown: "# New dashboard\nPress Edit to add widgets." } }] });
   return (
     <Dialog title="Create dashboard" onClose={onClose}>
       <form class="row" onSubmit={(e) => { e.preventDefault(); void attempt("Dashboard created", () => cloudwatch("PutDashboard", { DashboardName: name, DashboardBody: start })).then((ok) => ok && go(["dashboards", name])); }}>
@@ -72,93 +89,215 @@ function Create({ onClose }: { onClose: () => void }) {
   );
 }
 
+// A property variable sets a property, or the value after a dimension of that name, everywhere; a
+// pattern variable replaces its text.
+function substitute(body: Body, chosen: URLSearchParams): Body {
+  let text = JSON.stringify(body.widgets);
+  for (const v of body.variables ?? []) {
+    const value = chosen.get(v.id) ?? v.defaultValue;
+    if (!value) continue;
+    if (v.type === "pattern") {
+      if (v.pattern ?? v.property) text = text.replaceAll((v.pattern ?? v.property)!, JSON.stringify(value).slice(1, -1));
+      continue;
+    }
+    const walk = (node: unknown): unknown => {
+      if (Array.isArray(node)) return node.map((item, i) => (i > 0 && node[i - 1] === v.property && typeof item === "string" && i >= 3 && i % 2 === 1 ? value : walk(item)));
+      if (node && typeof node === "object") return Object.fromEntries(Object.entries(node).map(([k, x]) => [k, k === v.property && typeof x === "string" ? value : walk(x)]));
+      return node;
+    };
+    text = JSON.stringify(walk(JSON.parse(text)));
+  }
+  return { ...body, widgets: JSON.parse(text) as Widget[] };
+}
+
+const parseBody = (text: string): Body => {
+  try {
+    const body = JSON.parse(text) as Body;
+    return { ...body, widgets: Array.isArray(body.widgets) ? body.widgets : [] };
+  } catch {
+    return { widgets: [] };
+  }
+};
+const clamp = (n: number, low: number, high: number) => Math.max(low, Math.min(high, n));
+
 function Dashboard({ name }: { name: string }) {
-  const [editing, setEditing] = useState(false);
+  const [asSource, setAsSource] = useState(false);
+  const [draft, setDraft] = useState<Body>();
+  const [editing, setEditing] = useState<number>();
   const read = useLoad((s) => cloudwatch<{ DashboardBody: string }>("GetDashboard", { DashboardName: name }, s), [name, account.value, refreshTick.value]);
   const variables = param("vars").value;
-  const parsed = useMemo<Body | undefined>(() => {
-    if (!read.value) return undefined;
-    try {
-      let text = read.value.DashboardBody;
-      const chosen = new URLSearchParams(variables);
-      const first = JSON.parse(text) as Body;
-      // A pattern variable is replaced in the text, a property variable by its name.
-      for (const v of first.variables ?? []) {
-        const value = chosen.get(v.id) ?? v.defaultValue;
-        if (value && v.type === "pattern") text = text.replaceAll(v.property, JSON.stringify(value).slice(1, -1));
-      }
-      return JSON.parse(text) as Body;
-    } catch {
-      return { widgets: [] };
-    }
-  }, [read.value, variables]);
-  const save = (body: Body, title: string) => attempt(title, () => cloudwatch("PutDashboard", { DashboardName: name, DashboardBody: JSON.stringify(body) })).then(read.reload);
+  const stored = useMemo(() => (read.value ? parseBody(read.value.DashboardBody) : undefined), [read.value]);
+  const body = draft ?? stored;
+  const shown = useMemo(() => body && substitute(body, new URLSearchParams(variables)), [body, variables]);
+  const change = (index: number, next: Partial<Widget>) => body && setDraft({ ...body, widgets: body.widgets.map((w, i) => (i === index ? { ...w, ...next } : w)) });
   const move = (index: number, dx: number, dy: number, dw = 0, dh = 0) => {
-    if (!read.value) return;
-    const body = JSON.parse(read.value.DashboardBody) as Body;
-    const w = body.widgets[index];
+    const w = body?.widgets[index];
     if (!w) return;
-    const clamp = (n: number, low: number, high: number) => Math.max(low, Math.min(high, n));
-    w.width = clamp((w.width ?? 6) + dw, 1, 24);
-    w.height = clamp((w.height ?? 6) + dh, 1, 100);
-    w.x = clamp((w.x ?? 0) + dx, 0, 24 - w.width);
-    w.y = clamp((w.y ?? 0) + dy, 0, 1000);
-    void save(body, "Widget moved");
+    const width = clamp((w.width ?? 6) + dw, 1, 24);
+    change(index, { width, height: clamp((w.height ?? 6) + dh, 1, 100), x: clamp((w.x ?? 0) + dx, 0, 24 - width), y: clamp((w.y ?? 0) + dy, 0, 1000) });
   };
+  const bottom = Math.max(0, ...(body?.widgets ?? []).map((w) => (w.y ?? 0) + (w.height ?? 6)));
+  const add = (kind: string) => {
+    const made = structuredClone(defaults[kind]!);
+    if ("region" in made.properties) made.properties["region"] = region.value;
+    setDraft({ ...(body ?? { widgets: [] }), widgets: [...(body?.widgets ?? []), { ...made, x: 0, y: bottom }] });
+    setEditing(body?.widgets.length ?? 0);
+  };
+  const save = async () => {
+    if (draft && (await attempt("Dashboard saved", () => cloudwatch("PutDashboard", { DashboardName: name, DashboardBody: JSON.stringify(draft) })))) {
+      read.reload();
+      setDraft(undefined);
+    }
+  };
+  const widget = editing === undefined ? undefined : body?.widgets[editing];
   return (
     <Page
       title={name}
       crumbs={[{ text: "Dashboards", href: href(["dashboards"]) }]}
       actions={
-        <>
-          <CliButton line={`cloudwatch get-dashboard --dashboard-name ${quote(name)}`} />
-          <button onClick={() => setEditing(true)}>Edit source</button>
-          <button class="danger" onClick={() => confirm(`Delete ${name}?`) && void attempt("Dashboard deleted", () => cloudwatch("DeleteDashboards", { DashboardNames: [name] })).then((ok) => ok && go(["dashboards"]))}>Delete</button>
-        </>
+        draft ? (
+          <>
+            <select aria-label="Add widget" value="" onChange={(e) => { add(e.currentTarget.value); e.currentTarget.value = ""; }}>
+              <option value="">Add widget</option>
+              {Object.keys(defaults).map((k) => <option>{k}</option>)}
+            </select>
+            <button class="primary" onClick={() => void save()}>Save</button>
+            <button onClick={() => void (draft === stored ? Promise.resolve(true) : sure("Drop the changes?", "Drop")).then((yes) => yes && setDraft(undefined))}>Cancel</button>
+          </>
+        ) : (
+          <>
+            <CliButton line={`cloudwatch get-dashboard --dashboard-name ${quote(name)}`} />
+            <button onClick={() => copy(location.href)}>Copy link</button>
+            <button disabled={!stored} onClick={() => setDraft(stored)}>Edit</button>
+            <button disabled={!stored} onClick={() => setAsSource(true)}>Source</button>
+            <button class="danger" onClick={() => void attemptIfSure(`Delete the dashboard ${name}?`, "Dashboard deleted", () => cloudwatch("DeleteDashboards", { DashboardNames: [name] })).then((ok) => ok && go(["dashboards"]))}>Delete</button>
+          </>
+        )
       }
     >
       {read.error && <Problem error={read.error} />}
-      {!!parsed?.variables?.length && (
-        <div class="row">
-          {parsed.variables.filter((v) => v.visible !== false).map((v) => {
-            const chosen = new URLSearchParams(variables);
-            const change = (value: string) => { chosen.set(v.id, value); setParams({ vars: chosen.toString() }, true); };
-            return (
-              <Field label={v.label ?? v.id}>
-                {v.values ? (
-                  <select value={chosen.get(v.id) ?? v.defaultValue ?? ""} onChange={(e) => change(e.currentTarget.value)}>{v.values.map((x) => <option value={x.value}>{x.label ?? x.value}</option>)}</select>
-                ) : (
-                  <input value={chosen.get(v.id) ?? v.defaultValue ?? ""} onChange={(e) => change(e.currentTarget.value)} />
-                )}
-              </Field>
-            );
-          })}
-        </div>
-      )}
-      {parsed && (
-        <div class="dash-grid">
-          {parsed.widgets.map((w, i) => (
-            <article
-              class="widget card"
-              tabIndex={0}
-              aria-label={`${String(w.properties["title"] ?? w.type)} widget. Alt and arrow keys move it, with Shift they size it.`}
-              style={{ gridColumn: `${(w.x ?? 0) + 1} / span ${w.width ?? 6}`, gridRow: `${(w.y ?? 0) + 1} / span ${w.height ?? 6}` }}
-              onKeyDown={(e) => {
-                const by = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[e.key];
-                if (!e.altKey || !by) return;
-                e.preventDefault();
-                if (e.shiftKey) move(i, 0, 0, by[0], by[1]);
-                else move(i, by[0]!, by[1]!);
-              }}
-            >
-              <WidgetView widget={w} />
-            </article>
+      <Variables list={body?.variables ?? []} />
+      {draft && <p class="soft" role="status">Drag a widget by its bar, size it at its corner; or focus it: Alt and arrow keys move, with Shift they size.</p>}
+      {shown && (
+        <div class={"dash-grid" + (draft ? " editing" : "")}>
+          {shown.widgets.map((w, i) => (
+            <Tile
+              key={i}
+              widget={w}
+              editing={!!draft}
+              onMove={(dx, dy, dw, dh) => move(i, dx, dy, dw, dh)}
+              onEdit={() => setEditing(i)}
+              onCopy={() => draft && setDraft({ ...draft, widgets: [...draft.widgets, { ...structuredClone(draft.widgets[i]!), y: bottom }] })}
+              onRemove={() => draft && setDraft({ ...draft, widgets: draft.widgets.filter((_, j) => j !== i) })}
+            />
           ))}
         </div>
       )}
-      {parsed?.widgets.length === 0 && <Card><Empty title="This dashboard has no widgets" text="Edit the source to add some." /></Card>}
-      {editing && read.value && <SourceEditor name={name} body={read.value.DashboardBody} onClose={() => { setEditing(false); read.reload(); }} />}
+      {shown?.widgets.length === 0 && <Card><Empty title="This dashboard has no widgets" text="Press Edit to add some." /></Card>}
+      {widget && editing !== undefined && <WidgetEditor widget={widget} onSave={(w) => { change(editing, w); setEditing(undefined); }} onClose={() => setEditing(undefined)} />}
+      {asSource && read.value && <SourceEditor name={name} body={read.value.DashboardBody} onClose={() => { setAsSource(false); read.reload(); }} />}
     </Page>
+  );
+}
+
+function Variables({ list }: { list: Variable[] }) {
+  const chosen = new URLSearchParams(param("vars").value);
+  const shown = list.filter((v) => v.visible !== false);
+  if (!shown.length) return null;
+  const change = (id: string, value: string) => {
+    chosen.set(id, value);
+    setParams({ vars: chosen.toString() }, true);
+  };
+  return (
+    <div class="row">
+      {shown.map((v) => {
+        const value = chosen.get(v.id) ?? v.defaultValue ?? "";
+        return (
+          <Field label={v.label ?? v.id}>
+            {v.values && v.inputType !== "input" ? (
+              <select value={value} onChange={(e) => change(v.id, e.currentTarget.value)}>{v.values.map((x) => <option value={x.value}>{x.label ?? x.value}</option>)}</select>
+            ) : (
+              <input value={value} onChange={(e) => change(v.id, e.currentTarget.value)} />
+            )}
+          </Field>
+        );
+      })}
+    </div>
+  );
+}
+
+// One widget in the grid; while editing it has a bar to drag by and a corner to size by.
+function Tile(props: { widget: Widget; editing: boolean; onMove: (dx: number, dy: number, dw?: number, dh?: number) => void; onEdit: () => void; onCopy: () => void; onRemove: () => void }) {
+  const { widget: w, editing } = props;
+  const box = useRef<HTMLElement>(null);
+  const grip = useRef<{ x: number; y: number; sizes: boolean }>(undefined);
+  const title = String(w.properties?.["title"] ?? w.type);
+  const press = (sizes: boolean) => (e: PointerEvent) => {
+    (e.currentTarget as Element).setPointerCapture(e.pointerId);
+    grip.current = { x: e.clientX, y: e.clientY, sizes };
+    e.preventDefault();
+  };
+  // Whole cells only: what is left of the way stays for the next step.
+  const drag = (e: PointerEvent) => {
+    const from = grip.current;
+    if (!from) return;
+    const cell = box.current!.parentElement!.clientWidth / 24;
+    const dx = Math.trunc((e.clientX - from.x) / cell);
+    const dy = Math.trunc((e.clientY - from.y) / 56);
+    if (!dx && !dy) return;
+    grip.current = { ...from, x: from.x + dx * cell, y: from.y + dy * 56 };
+    if (from.sizes) props.onMove(0, 0, dx, dy);
+    else props.onMove(dx, dy);
+  };
+  const release = () => (grip.current = undefined);
+  const onKey = (e: KeyboardEvent) => {
+    const by = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[e.key];
+    if (!editing || !e.altKey || !by) return;
+    e.preventDefault();
+    if (e.shiftKey) props.onMove(0, 0, by[0], by[1]);
+    else props.onMove(by[0]!, by[1]!);
+  };
+  return (
+    <article ref={box} class="widget card" tabIndex={0} aria-label={`${title} widget`} style={{ gridColumn: `${(w.x ?? 0) + 1} / span ${w.width ?? 6}`, gridRow: `${(w.y ?? 0) + 1} / span ${w.height ?? 6}` }} onKeyDown={onKey}>
+      {editing && (
+        <div class="tile-bar" onPointerDown={press(false)} onPointerMove={drag} onPointerUp={release}>
+          <span class="grow">⠿ {w.type}</span>
+          {([["Edit", props.onEdit], ["Copy", props.onCopy], ["Remove", props.onRemove]] as const).map(([text, act]) => <button class="link" aria-label={`${text} ${title}`} onPointerDown={(e) => e.stopPropagation()} onClick={act}>{text}</button>)}
+        </div>
+      )}
+      <WidgetView widget={w} />
+      {editing && <i class="tile-corner" onPointerDown={press(true)} onPointerMove={drag} onPointerUp={release} />}
+    </article>
+  );
+}
+
+function WidgetEditor({ widget, onSave, onClose }: { widget: Widget; onSave: (widget: Partial<Widget>) => void; onClose: () => void }) {
+  const [text, setText] = useState(JSON.stringify(widget.properties, null, 2));
+  const [problem, setProblem] = useState("");
+  const properties = useMemo(() => {
+    try {
+      return JSON.parse(text) as Record<string, unknown>;
+    } catch {
+      return undefined;
+    }
+  }, [text]);
+  const set = (key: string, value: unknown) => setText(JSON.stringify({ ...properties, [key]: value }, null, 2));
+  const save = () => (properties ? onSave({ properties }) : setProblem("The properties are not JSON."));
+  return (
+    <Dialog title={`${widget.type} widget`} onClose={onClose} wide>
+      {properties && (
+        <div class="form">
+          {widget.type !== "text" && <Field label="Title"><input value={String(properties["title"] ?? "")} onInput={(e) => set("title", e.currentTarget.value)} /></Field>}
+          {widget.type === "metric" && <Field label="View"><select value={String(properties["view"] ?? "timeSeries")} onChange={(e) => set("view", e.currentTarget.value)}>{["timeSeries", "singleValue", "gauge", "bar", "pie", "table"].map((v) => <option>{v}</option>)}</select></Field>}
+          {widget.type === "log" && <Field label="View"><select value={String(properties["view"] ?? "table")} onChange={(e) => set("view", e.currentTarget.value)}>{["table", "timeSeries", "bar", "pie"].map((v) => <option>{v}</option>)}</select></Field>}
+          {widget.type === "text" && <Field label="Markdown"><textarea rows={6} value={String(properties["markdown"] ?? "")} onInput={(e) => set("markdown", e.currentTarget.value)} /></Field>}
+          {widget.type === "log" && <Field label="Query"><textarea class="mono" rows={4} value={String(properties["query"] ?? "")} onInput={(e) => set("query", e.currentTarget.value)} /></Field>}
+        </div>
+      )}
+      <Field label="Properties"><textarea class="mono" rows={12} spellcheck={false} value={text} onInput={(e) => setText(e.currentTarget.value)} /></Field>
+      {problem && <p class="problem" role="alert">{problem}</p>}
+      <div class="row run-row"><button class="primary" onClick={save}>Use</button><button onClick={onClose}>Cancel</button></div>
+    </Dialog>
   );
 }
 
@@ -171,6 +310,14 @@ function SourceEditor({ name, body, onClose }: { name: string; body: string; onC
     }
   });
   const [problems, setProblems] = useState<string[]>([]);
+  const syntax = useMemo(() => {
+    try {
+      JSON.parse(text);
+      return "";
+    } catch (e) {
+      return String(e instanceof Error ? e.message : e);
+    }
+  }, [text]);
   const save = async () => {
     setProblems([]);
     try {
@@ -185,134 +332,10 @@ function SourceEditor({ name, body, onClose }: { name: string; body: string; onC
   };
   return (
     <Dialog title="Source" onClose={onClose} wide>
-      <textarea rows={26} class="mono" aria-label="Dashboard source" value={text} onInput={(e) => setText(e.currentTarget.value)} />
+      <textarea rows={24} class="mono" aria-label="Dashboard source" spellcheck={false} value={text} onInput={(e) => setText(e.currentTarget.value)} />
+      {syntax && <p class="problem" role="alert">{syntax}</p>}
       {problems.map((p) => <p class="problem">{p}</p>)}
       <div class="row run-row"><button class="primary" onClick={() => void save()}>Save</button></div>
     </Dialog>
-  );
-}
-
-// "metrics" of a widget: each row is [namespace, name, dim, value, ..., {options}] where "." repeats
-// the cell above and "..." the rest of the row above; an expression is [{expression}].
-export function widgetRows(properties: Record<string, unknown>): Row[] {
-  const rows: Row[] = [];
-  let above: string[] = [];
-  let n = 0;
-  for (const entry of (properties["metrics"] as unknown[][] | undefined) ?? []) {
-    const options = (typeof entry.at(-1) === "object" ? entry.at(-1) : {}) as Record<string, unknown>;
-    const cells = entry.filter((c): c is string => typeof c === "string");
-    const shared = {
-      id: String(options["id"] ?? `w${++n}`),
-      ...(options["label"] ? { label: String(options["label"]) } : {}),
-      ...(options["color"] ? { color: String(options["color"]) } : {}),
-      period: Number(options["period"] ?? properties["period"] ?? 0),
-      hidden: options["visible"] === false,
-    };
-    if (options["expression"]) {
-      rows.push({ ...shared, expression: String(options["expression"]) });
-      continue;
-    }
-    const full: string[] = [];
-    cells.forEach((cell, i) => {
-      if (cell === "...") full.push(...above.slice(i, above.length - (cells.length - i - 1)));
-      else full.push(cell === "." ? (above[i] ?? "") : cell);
-    });
-    above = full;
-    const dimensions = [];
-    for (let i = 2; i + 1 < full.length; i += 2) dimensions.push({ Name: full[i]!, Value: full[i + 1]! });
-    rows.push({ ...shared, metric: { Namespace: full[0] ?? "", MetricName: full[1] ?? "", Dimensions: dimensions }, stat: String(options["stat"] ?? properties["stat"] ?? "Average") });
-  }
-  return rows;
-}
-
-function WidgetView({ widget }: { widget: Widget }) {
-  const title = String(widget.properties["title"] ?? "");
-  return (
-    <>
-      {title && <h2>{title}</h2>}
-      {widget.type === "metric" ? <MetricWidget widget={widget} /> : widget.type === "text" ? <Markdown text={String(widget.properties["markdown"] ?? "")} /> : widget.type === "alarm" ? <AlarmWidget properties={widget.properties} /> : widget.type === "log" ? <LogWidget properties={widget.properties} /> : <p class="soft">A widget of type {widget.type} is shown by its source only.</p>}
-    </>
-  );
-}
-
-function MetricWidget({ widget }: { widget: Widget }) {
-  const p = widget.properties;
-  const rows = useMemo(() => widgetRows(p), [p]);
-  const data = useLoad((s) => readMetrics(rows, range.value, s), [rows, range.value, region.value, account.value]);
-  const lines = useMemo(() => {
-    const marks = ((p["annotations"] as { horizontal?: { value: number; label?: string; color?: string }[] } | undefined)?.horizontal ?? []).flat();
-    return marks.map((m) => ({ value: m.value, label: m.label ?? "", ...(m.color ? { color: m.color } : {}) }));
-  }, [p]);
-  if (data.error) return <Problem error={data.error} />;
-  const series = data.value?.series ?? [];
-  if (p["view"] === "singleValue")
-    return (
-      <div class="stats">
-        {series.map((s) => <div><span class="stat-label">{s.label}</span> <span class="stat-value">{formatNumber(s.values.at(-1) ?? NaN)}</span></div>)}
-      </div>
-    );
-  return <Chart label={String(p["title"] ?? "Metrics")} series={series} from={range.value.from} to={range.value.to} height={Math.max(120, (widget.height ?? 6) * 48 - 90)} kind={p["view"] === "bar" ? "bars" : p["stacked"] ? "stacked" : "line"} lines={lines} />;
-}
-
-function AlarmWidget({ properties }: { properties: Record<string, unknown> }) {
-  const names = ((properties["alarms"] as string[] | undefined) ?? []).map((arn) => arn.split(":alarm:").at(-1)!);
-  const alarms = useLoad(async (s) => {
-    const found = await cloudwatch<{ MetricAlarms?: { AlarmName: string; StateValue: string }[]; CompositeAlarms?: { AlarmName: string; StateValue: string }[] }>("DescribeAlarms", { AlarmNames: names, AlarmTypes: ["MetricAlarm", "CompositeAlarm"] }, s);
-    return [...(found.MetricAlarms ?? []), ...(found.CompositeAlarms ?? [])];
-  }, [names.join(), refreshTick.value]);
-  return (
-    <ul class="plain">
-      {alarms.value?.map((a) => <li class="row"><Badge tone={stateTone(a.StateValue)}>{a.StateValue}</Badge> <a href={href(["alarms", a.AlarmName])}>{a.AlarmName}</a></li>)}
-    </ul>
-  );
-}
-
-function LogWidget({ properties }: { properties: Record<string, unknown> }) {
-  const text = String(properties["query"] ?? "");
-  const [rows, setRows] = useState<Record<string, string>[]>([]);
-  const [failure, setFailure] = useState<unknown>();
-  const now: Range = range.value;
-  useEffect(() => {
-    const abort = new AbortController();
-    const read = async () => {
-      const { queryId } = await logs<{ queryId: string }>("StartQuery", { startTime: Math.floor(now.from / 1000), endTime: Math.ceil(now.to / 1000), queryString: text }, abort.signal);
-      for (;;) {
-        const answer = await logs<{ status: string; results: { field: string; value: string }[][] }>("GetQueryResults", { queryId }, abort.signal);
-        if (["Complete", "Failed", "Cancelled", "Timeout"].includes(answer.status)) {
-          setRows(answer.results.map((cells) => Object.fromEntries(cells.map((c) => [c.field, c.value]))));
-          return;
-        }
-        await new Promise((resolve) => setTimeout(resolve, 200));
-      }
-    };
-    read().catch((e: unknown) => !abort.signal.aborted && setFailure(e));
-    return () => abort.abort();
-  }, [text, now]);
-  const names = [...new Set(rows.flatMap((r) => Object.keys(r)))].filter((n) => n !== "@ptr");
-  const columns = names.map((n): Column<Record<string, string>> => ({ id: n, title: n, value: (r) => r[n] }));
-  return failure ? <p class="problem">{String(failure)}</p> : <Table label="Log query" columns={columns} rows={rows} rowKey={(_r, i) => String(i)} height={280} />;
-}
-
-// The part of Markdown that dashboards use: headings, lists, emphasis, code, links, rules, tables as
-// text. Everything becomes text nodes: nothing in it can run.
-export function Markdown({ text }: { text: string }) {
-  const inline = (line: string) =>
-    line.split(/(\*\*[^*]+\*\*|`[^`]+`|\[[^\]]+\]\([^)\s]+\))/).map((part) => {
-      if (/^\*\*.*\*\*$/.test(part)) return <b>{part.slice(2, -2)}</b>;
-      if (/^`.*`$/.test(part)) return <code>{part.slice(1, -1)}</code>;
-      const link = /^\[([^\]]+)\]\(([^)\s]+)\)$/.exec(part);
-      if (link) return /^(https?:|#)/.test(link[2]!) ? <a href={link[2]} rel="noopener noreferrer">{link[1]}</a> : <>{link[1]}</>;
-      return part;
-    });
-  return (
-    <div class="markdown">
-      {text.split("\n").map((line) => {
-        const heading = /^(#{1,6})\s+(.*)$/.exec(line);
-        if (heading) return heading[1]!.length < 2 ? <h2>{inline(heading[2]!)}</h2> : <h3>{inline(heading[2]!)}</h3>;
-        if (/^\s*[-*]\s+/.test(line)) return <li>{inline(line.replace(/^\s*[-*]\s+/, ""))}</li>;
-        if (/^-{3,}$/.test(line.trim())) return <hr />;
-        return line.trim() ? <p>{inline(line)}</p> : null;
-      })}
-    </div>
   );
 }

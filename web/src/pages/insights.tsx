@@ -1,50 +1,25 @@
-// Logs Insights: editor, group picker, progress while running, fields, table, chart, patterns.
+// Logs Insights: editor, group picker, progress while running, histogram, fields, table, chart,
+// patterns, JSON, and what the query cost.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 
 import { ApiError, logs } from "../api/client";
-import { href, param, setParams } from "../app/router";
+import { isRunning, runQuery, selectionOf, withCommand, type QueryState, type ResultRow } from "../api/query";
+import { param, setParams } from "../app/router";
 import { account, region } from "../app/settings";
-import { formatTime, range } from "../app/time";
-import { Badge, Card, Command, cli, Dialog, Empty, formatBytes, formatNumber, Page, Problem, quote, Tabs } from "../ui/basic";
+import { formatDuration, formatTime, periodFor, range } from "../app/time";
+import { Badge, Card, Command, cli, Dialog, Empty, formatBytes, formatNumber, Page, Problem, quote, Search, Tabs } from "../ui/basic";
 import { Chart, type Series } from "../ui/chart";
 import { QueryEditor } from "../ui/lazy_editor";
 import { asApiError, useLoad } from "../ui/load";
-import { download, Table, toCsv, type Column } from "../ui/table";
+import { download, ListTable, Table, toCsv, type Column } from "../ui/table";
 import { attempt } from "../ui/toast";
+import { EventDialog } from "./event_dialog";
 import { GroupPicker } from "./group_picker";
+import { chartSeries, resultTime, shown } from "./insights_chart";
 import { samples, words } from "./insights_words";
+import { History, remember, Saved } from "./saved_queries";
 
-type ResultRow = Record<string, string>;
-interface QueryState {
-  status: string;
-  rows: ResultRow[];
-  columns: string[];
-  statistics?: { recordsMatched?: number; recordsScanned?: number; bytesScanned?: number };
-  ms: number;
-}
-interface Results {
-  status: string;
-  results: { field: string; value: string }[][];
-  statistics?: QueryState["statistics"];
-}
-
-const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-const finished = new Set(["Complete", "Failed", "Cancelled", "Timeout"]);
-
-function read(answer: Results, started: number): QueryState {
-  const columns: string[] = [];
-  const rows = answer.results.map((cells) => {
-    const row: ResultRow = {};
-    for (const { field, value } of cells) {
-      row[field] = value;
-      if (!columns.includes(field)) columns.push(field);
-    }
-    return row;
-  });
-  return { status: answer.status, rows, columns, ...(answer.statistics ? { statistics: answer.statistics } : {}), ms: performance.now() - started };
-}
-
-// The place of a syntax error, from the message or the compile error's location.
+// The place of a syntax error, from the compile error's location.
 function errorPlace(error: ApiError | undefined, text: string) {
   if (!error) return undefined;
   const location = (error.body as { queryCompileError?: { location?: { startCharOffset?: number; endCharOffset?: number } } } | undefined)?.queryCompileError?.location;
@@ -52,19 +27,23 @@ function errorPlace(error: ApiError | undefined, text: string) {
   return error.code === "MalformedQueryException" ? { from: 0, to: text.length, message: error.message } : undefined;
 }
 
-const defaultQuery = samples[0]![1];
+const views = [["table", "Table"], ["chart", "Chart"], ["patterns", "Patterns"], ["raw", "JSON"], ["explain", "Explain"]] as const;
+type View = (typeof views)[number][0];
+const barSeconds = (from: number, to: number) => periodFor({ from, to }, 80);
 
 export default function Insights() {
-  const query = param("q", defaultQuery).value;
+  const query = param("q", samples[0]![1]).value;
   const groupText = param("groups").value;
   const groups = useMemo(() => (groupText ? groupText.split("\n") : []), [groupText]);
-  const view = (param("view", "table").value || "table") as "table" | "chart" | "patterns" | "raw";
+  const view = (param("view", "table").value || "table") as View;
   const [text, setText] = useState(query);
   const [state, setState] = useState<QueryState>();
   const [error, setError] = useState<ApiError>();
-  const [running, setRunning] = useState<string>();
   const [detail, setDetail] = useState<ResultRow>();
-  const run = useRef(0);
+  const [stored, setStored] = useState(0); // bytes in the chosen groups: what a full scan reads
+  const [ran, setRan] = useState({ text: query, from: 0, to: 0 });
+  const [bars, setBars] = useState<Series[]>([]);
+  const current = useRef<AbortController>(undefined);
   useEffect(() => setText(query), [query]);
 
   const fields = useLoad(async (s) => {
@@ -75,35 +54,25 @@ export default function Insights() {
 
   const execute = async (what: string) => {
     remember(what);
-    const mine = ++run.current;
+    current.current?.abort();
+    const mine = (current.current = new AbortController());
+    const { from, to } = range.value;
     setError(undefined);
-    setState(undefined);
-    const began = performance.now();
+    setState({ id: "", status: "Scheduled", rows: [], columns: [], statistics: {}, ms: 0 });
+    setRan({ text: what, from, to });
+    void storedBytes(groups, mine.signal).then((n) => !mine.signal.aborted && setStored(n), () => setStored(0));
     try {
-      const { from, to } = range.value;
-      const { queryId } = await logs<{ queryId: string }>("StartQuery", {
-        ...(groups.length ? { logGroupNames: groups } : {}),
-        startTime: Math.floor(from / 1000),
-        endTime: Math.ceil(to / 1000),
-        queryString: what,
-      });
-      setRunning(queryId);
-      for (let wait = 15; mine === run.current; wait = Math.min(wait * 1.6, 500)) {
-        await sleep(wait);
-        const answer = await logs<Results>("GetQueryResults", { queryId });
-        if (mine !== run.current) return;
-        setState(read(answer, began));
-        if (finished.has(answer.status)) break;
-      }
+      await runQuery({ groups, from, to, text: what }, mine.signal, (now) => !mine.signal.aborted && setState(now));
+      const slots = await runQuery({ groups, from, to, text: withCommand(selectionOf(what), `stats count(*) as events by bin(${barSeconds(from, to)}s) as slot`) }, mine.signal).catch(() => undefined);
+      if (slots && !mine.signal.aborted) setBars(chartSeries(slots));
     } catch (e) {
-      if (mine === run.current) setError(asApiError(e));
+      if (mine.signal.aborted) return;
+      setState(undefined);
+      setError(asApiError(e));
     }
-    if (mine === run.current) setRunning(undefined);
   };
-  const stop = async () => {
-    const id = running;
-    if (id) await attempt("Query stopped", () => logs("StopQuery", { queryId: id }));
-  };
+  useEffect(() => () => current.current?.abort(), []);
+  const stop = () => state && attempt("Query stopped", () => logs("StopQuery", { queryId: state.id }));
   // The address decides what runs: a link, a step back, a brushed range, or the Run button.
   const [round, setRound] = useState(0);
   const start = () => (text === query ? setRound((n) => n + 1) : setParams({ q: text }, true));
@@ -112,7 +81,10 @@ export default function Insights() {
     if (groups.length || /^\s*SOURCE\b/i.test(query)) void execute(query);
   }, [query, round, groupText, rangeKey, region.value, account.value]);
 
+  const running = isRunning(state);
   const series = useMemo(() => (state ? chartSeries(state) : []), [state]);
+  const place = useMemo(() => errorPlace(error, text), [error]);
+  const names = useMemo(() => (fields.value ?? []).map((f) => f.name ?? ""), [fields.value]);
   const add = (piece: string) => setText((old) => old.trimEnd() + "\n| " + piece);
   return (
     <Page
@@ -132,23 +104,14 @@ export default function Insights() {
         <div class="row">
           <GroupPicker chosen={groups} onChange={(chosen) => setParams({ groups: chosen.join("\n") })} />
         </div>
-        <QueryEditor label="Logs Insights query" text={text} onChange={setText} onRun={start} keywords={words} fields={(fields.value ?? []).map((f) => f.name ?? "")} error={errorPlace(error, text)} hint="fields @timestamp, @message | limit 100" />
+        <QueryEditor label="Logs Insights query" text={text} onChange={setText} onRun={start} keywords={words} fields={names} error={place} hint="fields @timestamp, @message | limit 100" />
         <div class="row run-row">
-          <button class="primary" onClick={start} disabled={!!running}>Run</button>
-          <button onClick={() => void stop()} disabled={!running}>Stop</button>
+          <button class="primary" onClick={start} disabled={running}>Run</button>
+          <button onClick={() => void stop()} disabled={!running || !state?.id}>Stop</button>
           <small>Ctrl-Enter runs</small>
           <span class="grow" />
-          <span role="status" aria-live="polite" class="soft">
-            {running && !state && "Starting…"}
-            {state && (
-              <>
-                <Badge tone={state.status === "Complete" ? "ok" : state.status === "Running" || state.status === "Scheduled" ? "info" : "bad"}>{state.status}</Badge>{" "}
-                {formatNumber(state.statistics?.recordsMatched ?? 0)} matched of {formatNumber(state.statistics?.recordsScanned ?? 0)} scanned, {formatBytes(state.statistics?.bytesScanned ?? 0)}, {Math.round(state.ms)} ms
-              </>
-            )}
-          </span>
+          {state && <Progress state={state} stored={stored} />}
         </div>
-        {running && <div class="progress" role="progressbar" aria-label="Query running"><i /></div>}
       </Card>
       {error && <Problem error={error} />}
       {groups.length === 0 && !state && (
@@ -156,17 +119,16 @@ export default function Insights() {
           <Empty title="Choose one or more log groups, or begin the query with SOURCE." command={cli("logs create-log-group --log-group-name /demo") + "\n" + cli("logs create-log-stream --log-group-name /demo --log-stream-name one") + "\n" + cli(`logs put-log-events --log-group-name /demo --log-stream-name one --log-events timestamp=$(date +%s000),message='{"level":"INFO","latency_ms":12}'`)} />
         </Card>
       )}
+      {state && bars.length > 0 && (
+        <Card class="bars">
+          <Chart label="Events" series={bars} from={ran.from} to={ran.to} height={104} kind="bars" small />
+        </Card>
+      )}
       {state && (
         <div class="grid two">
           <FieldList fields={fields.value ?? []} state={state} onAdd={add} />
           <Card
-            title={
-              <Tabs
-                tabs={[["table", `Table (${formatNumber(state.rows.length)})`], ["chart", "Chart"], ["patterns", "Patterns"], ["raw", "JSON"]] as const}
-                at={view}
-                onChange={(v) => setParams({ view: v })}
-              />
-            }
+            title={<Tabs tabs={views.map(([id, title]) => [id, id === "table" ? `Table (${formatNumber(state.rows.length)})` : title] as const)} at={view} onChange={(v) => setParams({ view: v }, true)} />}
             actions={
               <>
                 <button onClick={() => download("insights.csv", "text/csv", toCsv(shown(state), state.rows.map((r) => shown(state).map((c) => r[c]))))}>CSV</button>
@@ -179,12 +141,13 @@ export default function Insights() {
             {view === "table" && <ResultTable state={state} onRow={setDetail} />}
             {view === "chart" &&
               (series.length ? (
-                <Chart label="Result over time" series={series} from={range.value.from} to={range.value.to} height={340} kind={series.length > 1 && /\b(count|sum)\b/.test(query) ? "stacked" : "line"} />
+                <Chart label="Result over time" series={series} from={ran.from} to={ran.to} height={340} kind={series.length > 1 && /\b(count|sum)\b/.test(ran.text) ? "stacked" : "line"} />
               ) : (
                 <Empty title="A chart needs a number over time" command="stats count(*) by bin(5m)" />
               ))}
-            {view === "patterns" && <Empty title="Patterns" text="Clusters the messages of this query." command={"pattern @message"} />}
-            {view === "raw" && <pre class="raw" tabIndex={0}>{JSON.stringify(state.rows.slice(0, 500), null, 2)}</pre>}
+            {view === "patterns" && <Patterns groups={groups} ran={ran} onAdd={add} />}
+            {view === "raw" && <pre class="raw" tabIndex={0}>{JSON.stringify(state.rows.slice(0, 300), null, 2)}</pre>}
+            {view === "explain" && <Explain state={state} text={ran.text} />}
           </Card>
         </div>
       )}
@@ -193,7 +156,63 @@ export default function Insights() {
   );
 }
 
-const shown = (state: QueryState) => state.columns.filter((c) => c !== "@ptr");
+async function storedBytes(groups: string[], signal: AbortSignal): Promise<number> {
+  const all = await Promise.all(groups.slice(0, 20).map((name) => logs<{ logGroups?: { logGroupName: string; storedBytes?: number }[] }>("DescribeLogGroups", { logGroupNamePrefix: name }, signal)));
+  return all.reduce((n, page, i) => n + (page.logGroups?.find((g) => g.logGroupName === groups[i])?.storedBytes ?? 0), 0);
+}
+
+// Status and counters; the bar is the share of the groups' bytes read or skipped so far.
+function Progress({ state, stored }: { state: QueryState; stored: number }) {
+  const s = state.statistics;
+  const running = isRunning(state);
+  const read = (s.bytesScanned ?? 0) + (s.estimatedBytesSkipped ?? 0);
+  const share = stored > 0 ? Math.min(0.99, read / stored) : undefined;
+  return (
+    <>
+      <span role="status" aria-live="polite" class="soft">
+        <Badge tone={state.status === "Complete" ? "ok" : running ? "info" : "bad"}>{state.status}</Badge> {formatNumber(s.recordsMatched ?? 0)} matched of {formatNumber(s.recordsScanned ?? 0)} scanned, {formatBytes(s.bytesScanned ?? 0)}, {formatDuration(Math.max(1, state.ms))}
+      </span>
+      {running && <progress aria-label="Query running" {...(share === undefined || read === 0 ? {} : { value: share })} />}
+    </>
+  );
+}
+
+function Explain({ state, text }: { state: QueryState; text: string }) {
+  const s = state.statistics;
+  const skipped = s.estimatedRecordsSkipped ?? 0;
+  const rows: [string, string][] = [
+    ["Log groups read", formatNumber(s.logGroupsScanned ?? 0)],
+    ["Events read", formatNumber(s.recordsScanned ?? 0)],
+    ["Events matched", formatNumber(s.recordsMatched ?? 0)],
+    ["Bytes read", formatBytes(s.bytesScanned ?? 0)],
+    ["Events skipped by indexes", skipped ? `${formatNumber(skipped)} (${formatBytes(s.estimatedBytesSkipped ?? 0)})` : "none"],
+    ["Time", formatDuration(Math.max(1, state.ms))],
+    ["Speed", state.ms > 0 ? `${formatNumber(Math.round(((s.recordsScanned ?? 0) / state.ms) * 1000))} events a second` : "–"],
+    ["What chooses the events", selectionOf(text) || "all events of the groups and the time"],
+    ["Query id", state.id],
+  ];
+  return <table class="event"><tbody>{rows.map(([k, v]) => <tr><th scope="row">{k}</th><td class="wrap">{v}</td></tr>)}</tbody></table>;
+}
+
+// The messages that the query chooses, clustered.
+function Patterns({ groups, ran, onAdd }: { groups: string[]; ran: { text: string; from: number; to: number }; onAdd: (piece: string) => void }) {
+  const found = useLoad((s) => runQuery({ groups, from: ran.from, to: ran.to, text: withCommand(selectionOf(ran.text), "pattern @message") }, s), [ran, groups]);
+  const regex = (pattern: string) => pattern.split(/<[A-Za-z]+-?\d*>/).map((part) => part.replace(/[.*+?^${}()|[\]\\/]/g, "\\$&")).join(".*");
+  const columns: Column<ResultRow>[] = [
+    { id: "ratio", title: "Share", numeric: true, value: (r) => Number(r["@ratio"]), cell: (r) => (Number(r["@ratio"]) * 100).toFixed(1) + " %", width: "80px" },
+    { id: "count", title: "Events", numeric: true, value: (r) => Number(r["@sampleCount"]), cell: (r) => formatNumber(Number(r["@sampleCount"])), width: "80px" },
+    { id: "severity", title: "Severity", value: (r) => r["@severityLabel"], cell: (r) => <Badge tone={/err|fatal|crit/i.test(r["@severityLabel"] ?? "") ? "bad" : /warn/i.test(r["@severityLabel"] ?? "") ? "warn" : "idle"}>{r["@severityLabel"] || "none"}</Badge>, width: "90px" },
+    { id: "pattern", title: "Pattern", value: (r) => r["@pattern"], cell: (r) => <span class="mono" title={r["@pattern"]}>{r["@pattern"]}</span> },
+    { id: "only", title: "", value: () => "", cell: (r) => <button onClick={() => onAdd(`filter @message like /${regex(r["@pattern"] ?? "")}/`)}>Only these</button> },
+  ];
+  return (
+    <>
+      {found.error && <Problem error={found.error} />}
+      {found.loading && <p class="none">Reading…</p>}
+      {found.value && <ListTable name="patterns" param="pf" label="Patterns" columns={columns} rows={found.value.rows} rowKey={(_r, i) => String(i)} sort={{ by: "count", down: true }} />}
+    </>
+  );
+}
 
 function markdown(state: QueryState): string {
   const cell = (text: string | undefined) => (text ?? "").replaceAll("|", "\\|").replaceAll("\n", " ");
@@ -201,38 +220,12 @@ function markdown(state: QueryState): string {
   return ["| " + columns.map(cell).join(" | ") + " |", "|" + columns.map(() => "---").join("|") + "|", ...state.rows.map((r) => "| " + columns.map((c) => cell(r[c])).join(" | ") + " |")].join("\n") + "\n";
 }
 
-// Result times are UTC text without a zone.
-const resultTime = (text: string | undefined) => Date.parse((text ?? "").replace(" ", "T") + "Z");
-
-// Rows with one column of time slots and columns of numbers; other columns name the series.
-function chartSeries(state: QueryState): Series[] {
-  const timeColumn = state.columns.find((c) => /^(bin|datefloor|dateceil)\(/.test(c) || c === "@timestamp" || /^\d{4}-\d\d-\d\d \d\d:/.test(state.rows[0]?.[c] ?? ""));
-  if (!timeColumn) return [];
-  const isNumber = (c: string) => state.rows.some((r) => r[c] !== undefined) && state.rows.every((r) => r[c] === undefined || r[c] === "" || Number.isFinite(Number(r[c])));
-  const values = shown(state).filter((c) => c !== timeColumn && isNumber(c));
-  const labels = shown(state).filter((c) => c !== timeColumn && !values.includes(c));
-  const found = new Map<string, [number, number][]>();
-  for (const row of state.rows) {
-    const t = resultTime(row[timeColumn]);
-    if (Number.isNaN(t)) continue;
-    for (const column of values) {
-      if (row[column] === undefined || row[column] === "") continue;
-      const name = [...labels.map((l) => row[l] ?? ""), ...(values.length > 1 || labels.length === 0 ? [column] : [])].join(" ");
-      const points = found.get(name) ?? [];
-      points.push([t, Number(row[column])]);
-      found.set(name, points);
-    }
-  }
-  return [...found].slice(0, 60).map(([label, points]) => {
-    points.sort((a, b) => a[0] - b[0]);
-    return { label, times: points.map((p) => p[0]), values: points.map((p) => p[1]) };
-  });
-}
+const columnsShown = 60;
 
 function ResultTable({ state, onRow }: { state: QueryState; onRow: (row: ResultRow) => void }) {
   const columns = useMemo(
     () =>
-      shown(state).map((name): Column<ResultRow> => {
+      shown(state).slice(0, columnsShown).map((name): Column<ResultRow> => {
         const numeric = state.rows.slice(0, 50).every((r) => r[name] === undefined || Number.isFinite(Number(r[name])));
         return {
           id: name,
@@ -244,11 +237,18 @@ function ResultTable({ state, onRow }: { state: QueryState; onRow: (row: ResultR
       }),
     [state],
   );
-  return <Table label="Query result" columns={columns} rows={state.rows} rowKey={(_r, i) => String(i)} onRow={onRow} />;
+  const more = shown(state).length - columnsShown;
+  return (
+    <>
+      {more > 0 && <p class="soft">{formatNumber(more)} more columns are not drawn; CSV and JSON have them.</p>}
+      <Table label="Query result" columns={columns} rows={state.rows} rowKey={(_r, i) => String(i)} onRow={onRow} />
+    </>
+  );
 }
 
 function FieldList({ fields, state, onAdd }: { fields: { name?: string; percent?: number }[]; state: QueryState; onAdd: (piece: string) => void }) {
   const [open, setOpen] = useState<string>();
+  const [find, setFind] = useState("");
   const names = fields.length ? fields : state.columns.map((name) => ({ name, percent: undefined }));
   const top = (name: string) => {
     const counts = new Map<string, number>();
@@ -257,8 +257,9 @@ function FieldList({ fields, state, onAdd }: { fields: { name?: string; percent?
   };
   return (
     <Card title="Fields" class="fields">
+      {names.length > 12 && <Search label="Find a field" value={find} onInput={setFind} />}
       <ul class="plain">
-        {names.filter((f) => f.name && f.name !== "@ptr").map((f) => (
+        {names.filter((f) => f.name && f.name !== "@ptr" && f.name.toLowerCase().includes(find.toLowerCase())).slice(0, 300).map((f) => (
           <li>
             <button class="link" aria-expanded={open === f.name} onClick={() => setOpen(open === f.name ? undefined : f.name)}>{f.name}</button>{" "}
             {f.percent !== undefined && <small>{f.percent} %</small>}
@@ -276,110 +277,6 @@ function FieldList({ fields, state, onAdd }: { fields: { name?: string; percent?
         ))}
       </ul>
     </Card>
-  );
-}
-
-const traceId = /1-[0-9a-f]{8}-[0-9a-f]{24}/;
-
-export function EventDialog({ row, onClose, onFilter }: { row: Record<string, string>; onClose: () => void; onFilter?: (field: string, value: string) => void }) {
-  // A result row shows only what was asked for; @ptr fetches the whole event.
-  const whole = useLoad(async (s) => (row["@ptr"] ? (await logs<{ logRecord: Record<string, string> }>("GetLogRecord", { logRecordPointer: row["@ptr"] }, s)).logRecord : row), [row]);
-  const record = whole.value ?? row;
-  const trace = traceId.exec(Object.values(record).join(" "))?.[0];
-  return (
-    <Dialog title="Log event" onClose={onClose} wide>
-      {trace && <p><a href={href(["traces", trace])} onClick={onClose}>Open trace {trace}</a></p>}
-      <table class="event">
-        <tbody>
-          {Object.entries(record).filter(([k]) => k !== "@ptr").map(([k, v]) => (
-            <tr>
-              <th scope="row">{onFilter ? <button class="link" title="Filter by this value" onClick={() => onFilter(k, v)}>{k}</button> : k}</th>
-              <td><pre>{pretty(v)}</pre></td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </Dialog>
-  );
-}
-
-export function pretty(text: string): string {
-  if (text.length < 200_000 && /^\s*[{[]/.test(text)) {
-    try {
-      return JSON.stringify(JSON.parse(text), null, 2);
-    } catch {
-      // Not JSON after all: as it is.
-    }
-  }
-  return text.length > 100_000 ? text.slice(0, 100_000) + `\n… ${formatNumber(text.length - 100_000)} more characters` : text;
-}
-
-const historyKey = "fogwatch.insights.history";
-function pastQueries(): string[] {
-  try {
-    return JSON.parse(localStorage.getItem(historyKey) ?? "[]") as string[];
-  } catch {
-    return [];
-  }
-}
-function remember(text: string) {
-  try {
-    localStorage.setItem(historyKey, JSON.stringify([text, ...pastQueries().filter((q) => q !== text)].slice(0, 50)));
-  } catch {
-    // No storage, no history.
-  }
-}
-
-function History({ onChoose }: { onChoose: (text: string) => void }) {
-  const [open, setOpen] = useState(false);
-  return (
-    <>
-      <button onClick={() => setOpen(true)}>History</button>
-      {open && (
-        <Dialog title="Queries you ran" onClose={() => setOpen(false)} wide>
-          {pastQueries().map((q) => (
-            <button class="history" onClick={() => { onChoose(q); setOpen(false); }}><pre>{q}</pre></button>
-          ))}
-          {pastQueries().length === 0 && <p class="none">None yet.</p>}
-        </Dialog>
-      )}
-    </>
-  );
-}
-
-interface Definition {
-  queryDefinitionId: string;
-  name: string;
-  queryString: string;
-  logGroupNames?: string[];
-}
-
-function Saved({ text, groups, onChoose }: { text: string; groups: string[]; onChoose: (query: string, groups: string[]) => void }) {
-  const [open, setOpen] = useState(false);
-  const [name, setName] = useState("");
-  const saved = useLoad(async (s) => (open ? ((await logs<{ queryDefinitions?: Definition[] }>("DescribeQueryDefinitions", {}, s)).queryDefinitions ?? []) : []), [open]);
-  const save = async () => {
-    if (await attempt("Query saved", () => logs("PutQueryDefinition", { name, queryString: text, logGroupNames: groups }))) saved.reload();
-  };
-  return (
-    <>
-      <button onClick={() => setOpen(true)}>Saved</button>
-      {open && (
-        <Dialog title="Saved queries" onClose={() => setOpen(false)} wide>
-          <form class="row" onSubmit={(e) => { e.preventDefault(); void save(); }}>
-            <input class="grow" placeholder="folder/name" aria-label="Name" value={name} onInput={(e) => setName(e.currentTarget.value)} required />
-            <button class="primary">Save the present query</button>
-          </form>
-          {saved.error && <Problem error={saved.error} />}
-          {(saved.value ?? []).map((d) => (
-            <div class="row history">
-              <button class="link grow" onClick={() => { onChoose(d.queryString, d.logGroupNames ?? []); setOpen(false); }}><b>{d.name}</b><pre>{d.queryString}</pre></button>
-              <button class="danger" onClick={() => void attempt("Deleted", () => logs("DeleteQueryDefinition", { queryDefinitionId: d.queryDefinitionId })).then(saved.reload)}>Delete</button>
-            </div>
-          ))}
-        </Dialog>
-      )}
-    </>
   );
 }
 

@@ -5,12 +5,13 @@ import { logs, pages } from "../api/client";
 import { go, href, param, route, setParams } from "../app/router";
 import { account, region } from "../app/settings";
 import { ago, formatTime, range, refreshTick } from "../app/time";
-import { Badge, Card, cli, CliButton, Dialog, Empty, Field, formatBytes, formatNumber, Page, Problem, quote, Search, Tabs } from "../ui/basic";
+import { attemptIfSure } from "../ui/ask";
+import { Badge, Card, cli, CliButton, Dialog, Empty, Field, formatBytes, formatNumber, Page, Problem, quote, Tabs } from "../ui/basic";
 import { useLoad } from "../ui/load";
-import { ExportButtons, Table, type Column } from "../ui/table";
+import { arnColumn, ExportButtons, ListTable, Table, type Column } from "../ui/table";
 import { attempt } from "../ui/toast";
 import type { LogGroup } from "./group_picker";
-import { EventDialog } from "./insights";
+import { EventDialog } from "./event_dialog";
 
 const retentionDays = [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
 
@@ -22,7 +23,6 @@ export default function LogGroups() {
 }
 
 function List() {
-  const filter = param("filter").value;
   const [creating, setCreating] = useState(false);
   const groups = useLoad(
     (s) => pages<LogGroup>(async (token) => {
@@ -38,6 +38,7 @@ function List() {
     { id: "class", title: "Class", value: (g) => g.logGroupClass ?? "STANDARD" },
     { id: "filters", title: "Metric filters", numeric: true, value: (g) => g.metricFilterCount ?? 0 },
     { id: "created", title: "Created", value: (g) => g.creationTime ?? 0, cell: (g) => formatTime(g.creationTime ?? 0, false) },
+    arnColumn((g) => g.logGroupArn ?? g.arn),
     { id: "query", title: "", value: () => "", cell: (g) => <a href={href(["logs", "insights"], { groups: g.logGroupName })}>Query</a> },
   ];
   return (
@@ -45,18 +46,15 @@ function List() {
       title="Log groups"
       actions={
         <>
-          <CliButton line="logs describe-log-groups" />
-          <ExportButtons name="log-groups" columns={columns} rows={groups.value ?? []} />
           <button class="primary" onClick={() => setCreating(true)}>Create log group</button>
         </>
       }
     >
-      <Search label="Filter log groups" value={filter} onInput={(v) => setParams({ filter: v })} />
       {groups.error && <Problem error={groups.error} />}
       {groups.value?.length === 0 ? (
         <Card><Empty title="No log group yet" text="This makes one:" command={cli("logs create-log-group --log-group-name /my/app")} /></Card>
       ) : (
-        <Table label="Log groups" columns={columns} rows={groups.value ?? []} rowKey={(g) => g.logGroupName} filter={filter} onRow={(g) => go(["logs", "groups", g.logGroupName])} sort={{ by: "name", down: false }} />
+        <ListTable name="log-groups" cli="logs describe-log-groups" label="Log groups" columns={columns} rows={groups.value ?? []} rowKey={(g) => g.logGroupName} onRow={(g) => go(["logs", "groups", g.logGroupName])} sort={{ by: "name", down: false }} />
       )}
       {creating && <CreateGroup onClose={() => { setCreating(false); groups.reload(); }} />}
     </Page>
@@ -105,7 +103,7 @@ function Group({ name }: { name: string }) {
   const tab = (param("tab", "streams").value || "streams") as "streams" | "search" | "filters" | "tags";
   const info = useLoad(async (s) => (await logs<{ logGroups?: LogGroup[] }>("DescribeLogGroups", { logGroupNamePrefix: name }, s)).logGroups?.find((g) => g.logGroupName === name), [name, refreshTick.value, region.value, account.value]);
   const remove = async () => {
-    if (confirm(`Delete ${name} and all its events?`) && (await attempt("Log group deleted", () => logs("DeleteLogGroup", { logGroupName: name })))) go(["logs", "groups"]);
+    if (await attemptIfSure(`Delete ${name} and all its events?`, "Log group deleted", () => logs("DeleteLogGroup", { logGroupName: name }))) go(["logs", "groups"]);
   };
   const retain = (days: string) =>
     attempt("Retention changed", () => (days ? logs("PutRetentionPolicy", { logGroupName: name, retentionInDays: Number(days) }) : logs("DeleteRetentionPolicy", { logGroupName: name }))).then(info.reload);
@@ -140,7 +138,6 @@ function Group({ name }: { name: string }) {
 }
 
 function Streams({ group }: { group: string }) {
-  const filter = param("filter").value;
   const streams = useLoad(
     (s) => pages<LogStream>(async (token) => {
       const page = await logs<{ logStreams?: LogStream[]; nextToken?: string }>("DescribeLogStreams", { logGroupName: group, orderBy: "LastEventTime", descending: true, limit: 50, nextToken: token }, s);
@@ -156,12 +153,11 @@ function Streams({ group }: { group: string }) {
   ];
   return (
     <>
-      <Search label="Filter streams" value={filter} onInput={(v) => setParams({ filter: v })} />
       {streams.error && <Problem error={streams.error} />}
       {streams.value?.length === 0 ? (
         <Card><Empty title="No stream yet" command={cli(`logs create-log-stream --log-group-name ${quote(group)} --log-stream-name one`)} /></Card>
       ) : (
-        <Table label="Log streams" columns={columns} rows={streams.value ?? []} rowKey={(l) => l.logStreamName} filter={filter} onRow={(l) => go(["logs", "groups", group, l.logStreamName])} />
+        <ListTable name="log-streams" cli={`logs describe-log-streams --log-group-name ${quote(group)}`} label="Log streams" columns={columns} rows={streams.value ?? []} rowKey={(l) => l.logStreamName} onRow={(l) => go(["logs", "groups", group, l.logStreamName])} />
       )}
     </>
   );
@@ -251,7 +247,7 @@ function Stream({ group, stream }: { group: string; stream: string }) {
       actions={
         <>
           <CliButton line={`logs get-log-events --log-group-name ${quote(group)} --log-stream-name ${quote(stream)}`} />
-          <button class="danger" onClick={() => confirm(`Delete ${stream}?`) && void attempt("Stream deleted", () => logs("DeleteLogStream", { logGroupName: group, logStreamName: stream })).then((ok) => ok && go(["logs", "groups", group]))}>Delete</button>
+          <button class="danger" onClick={() => void attemptIfSure(`Delete ${stream} and its events?`, "Stream deleted", () => logs("DeleteLogStream", { logGroupName: group, logStreamName: stream })).then((ok) => ok && go(["logs", "groups", group]))}>Delete</button>
         </>
       }
     >
@@ -279,6 +275,11 @@ interface SubscriptionFilter {
 function Filters({ group }: { group: string }) {
   const metric = useLoad(async (s) => (await logs<{ metricFilters?: MetricFilter[] }>("DescribeMetricFilters", { logGroupName: group }, s)).metricFilters ?? [], [group]);
   const subscriptions = useLoad(async (s) => (await logs<{ subscriptionFilters?: SubscriptionFilter[] }>("DescribeSubscriptionFilters", { logGroupName: group }, s)).subscriptionFilters ?? [], [group]);
+  const [form, setForm] = useState({ filterName: "", pattern: "", ns: "App", name: "", value: "1", destination: "" });
+  const input = (key: keyof typeof form, label: string, required = true) => <Field label={label}><input required={required} class={key === "pattern" ? "mono" : ""} value={form[key]} onInput={(e) => setForm({ ...form, [key]: e.currentTarget.value })} /></Field>;
+  const addMetric = () => attempt("Metric filter saved", () => logs("PutMetricFilter", { logGroupName: group, filterName: form.filterName, filterPattern: form.pattern, metricTransformations: [{ metricNamespace: form.ns, metricName: form.name, metricValue: form.value }] })).then(metric.reload);
+  const addSubscription = () => attempt("Subscription filter saved", () => logs("PutSubscriptionFilter", { logGroupName: group, filterName: form.filterName, filterPattern: form.pattern, destinationArn: form.destination })).then(subscriptions.reload);
+  const remove = (operation: string, filterName: string, done: () => void) => <button class="danger" onClick={() => void attemptIfSure(`Delete the filter ${filterName}?`, "Filter deleted", () => logs(operation, { logGroupName: group, filterName })).then(done)}>Delete</button>;
   return (
     <div class="grid">
       <Card title="Metric filters">
@@ -286,31 +287,39 @@ function Filters({ group }: { group: string }) {
         {metric.value?.map((f) => (
           <div class="row">
             <b>{f.filterName}</b> <code>{f.filterPattern}</code>
-            {f.metricTransformations?.map((t) => <a href={href(["metrics"], { ns: t.metricNamespace })}>{t.metricNamespace} {t.metricName} = {t.metricValue}</a>)}
+            {f.metricTransformations?.map((t) => <a class="grow" href={href(["metrics"], { ns: t.metricNamespace })}>{t.metricNamespace} {t.metricName} = {t.metricValue}</a>)}
+            {remove("DeleteMetricFilter", f.filterName, metric.reload)}
           </div>
         ))}
         {metric.value?.length === 0 && <Empty title="None" command={cli(`logs put-metric-filter --log-group-name ${quote(group)} --filter-name errors --filter-pattern ERROR --metric-transformations metricName=Errors,metricNamespace=App,metricValue=1`)} />}
+        <form class="form run-row" onSubmit={(e) => { e.preventDefault(); void addMetric(); }}>{input("filterName", "Name")}{input("pattern", "Pattern", false)}{input("ns", "Namespace")}{input("name", "Metric")}{input("value", "Value")}<button>Save</button></form>
       </Card>
       <Card title="Subscription filters">
         {subscriptions.error && <Problem error={subscriptions.error} />}
-        {subscriptions.value?.map((f) => <div class="row"><b>{f.filterName}</b> <code>{f.filterPattern}</code> <span>{f.destinationArn}</span></div>)}
+        {subscriptions.value?.map((f) => <div class="row"><b>{f.filterName}</b> <code>{f.filterPattern}</code> <span class="grow">{f.destinationArn}</span> {remove("DeleteSubscriptionFilter", f.filterName, subscriptions.reload)}</div>)}
         {subscriptions.value?.length === 0 && <p class="none">None.</p>}
+        <form class="form run-row" onSubmit={(e) => { e.preventDefault(); void addSubscription(); }}>{input("filterName", "Name")}{input("pattern", "Pattern", false)}{input("destination", "Destination ARN")}<button>Save</button></form>
       </Card>
-      <PatternTester />
+      <PatternTester group={group} />
     </div>
   );
 }
 
-function PatternTester() {
+function PatternTester({ group }: { group: string }) {
   const [pattern, setPattern] = useState('{ $.level = "ERROR" }');
   const [lines, setLines] = useState('{"level":"ERROR","latency_ms":1200}\n{"level":"INFO","latency_ms":8}\nplain ERROR text');
+  const stored = () =>
+    attempt("Lines read", async () => {
+      const { events } = await logs<{ events?: { message: string }[] }>("FilterLogEvents", { logGroupName: group, limit: 20 });
+      setLines((events ?? []).map((e) => e.message.replaceAll("\n", " ").slice(0, 2000)).join("\n"));
+    });
   const messages = useMemo(() => lines.split("\n").filter(Boolean).slice(0, 50), [lines]);
   const tested = useLoad(
     async (s) => (pattern && messages.length ? (await logs<{ matches?: { eventNumber: number; extractedValues?: Record<string, string> }[] }>("TestMetricFilter", { filterPattern: pattern, logEventMessages: messages }, s)).matches ?? [] : []),
     [pattern, messages],
   );
   return (
-    <Card title="Try a pattern">
+    <Card title="Try a pattern" actions={<button onClick={() => void stored()}>Take stored lines</button>}>
       <Field label="Filter pattern"><input class="mono" value={pattern} onInput={(e) => setPattern(e.currentTarget.value)} /></Field>
       <Field label="Lines"><textarea rows={5} value={lines} onInput={(e) => setLines(e.currentTarget.value)} /></Field>
       {tested.error && <Problem error={tested.error} />}
@@ -332,7 +341,7 @@ function Tags({ arn }: { arn: string }) {
     <Card title="Tags">
       {tags.error && <Problem error={tags.error} />}
       {Object.entries(tags.value ?? {}).map(([k, v]) => (
-        <div class="row"><b>{k}</b> <span class="grow">{v}</span> <button onClick={() => void attempt("Tag removed", () => logs("UntagResource", { resourceArn: arn, tagKeys: [k] })).then(tags.reload)}>Remove</button></div>
+        <div class="row"><b>{k}</b> <span class="grow">{v}</span> <button onClick={() => void attemptIfSure(`Remove the tag ${k}?`, "Tag removed", () => logs("UntagResource", { resourceArn: arn, tagKeys: [k] }), "Remove").then(tags.reload)}>Remove</button></div>
       ))}
       <form class="row" onSubmit={(e) => { e.preventDefault(); void attempt("Tag added", () => logs("TagResource", { resourceArn: arn, tags: { [key]: value } })).then(tags.reload); }}>
         <input placeholder="Key" aria-label="Key" required value={key} onInput={(e) => setKey(e.currentTarget.value)} />

@@ -1,13 +1,15 @@
-// Outbox: what would have left this machine: mails, SMS, push, undeliverable messages.
+// Outbox: what would have left this machine: mails as their reader would see them, SMS, push.
 import { useState } from "preact/hooks";
 
-import { control } from "../api/client";
-import { param, setParams } from "../app/router";
+import { control, sns } from "../api/client";
+import { href } from "../app/router";
 import { formatTime, refreshTick } from "../app/time";
-import { Badge, Card, cli, Dialog, Empty, Page, Problem, Search, Tabs } from "../ui/basic";
+import { attemptIfSure } from "../ui/ask";
+import { Badge, Card, cli, Dialog, Empty, Page, Problem, Tabs } from "../ui/basic";
 import { useLoad } from "../ui/load";
-import { ExportButtons, Table, type Column } from "../ui/table";
+import { ListTable, type Column } from "../ui/table";
 import { attempt } from "../ui/toast";
+import { pretty } from "./event_dialog";
 
 interface Message {
   id: string;
@@ -18,32 +20,29 @@ interface Message {
   subject: string;
   message: string;
   raw: string;
+  token?: string;
 }
 
 export default function Outbox() {
-  const filter = param("filter").value;
   const [open, setOpen] = useState<Message>();
   const box = useLoad(async () => (await control<{ messages: Message[] }>("GET", "outbox")).messages, [refreshTick.value]);
   const columns: Column<Message>[] = [
-    { id: "time", title: "Time", value: (m) => m.time, cell: (m) => formatTime(Date.parse(m.time)) },
+    { id: "time", title: "Time", value: (m) => m.time, cell: (m) => <span class="mono">{formatTime(Date.parse(m.time))}</span> },
     { id: "protocol", title: "Protocol", value: (m) => m.protocol, cell: (m) => <Badge tone="info">{m.protocol}</Badge> },
     { id: "endpoint", title: "To", value: (m) => m.endpoint },
     { id: "topic", title: "Topic", value: (m) => (m.topic ?? "").split(":").at(-1) },
     { id: "subject", title: "Subject", value: (m) => m.subject || m.message?.slice(0, 120) },
   ];
-  const clear = async () => {
-    if (confirm("Empty the outbox?") && (await attempt("Outbox emptied", () => control("DELETE", "outbox")))) box.reload();
-  };
+  const clear = () => attemptIfSure("Delete all messages of the outbox?", "Outbox emptied", () => control("DELETE", "outbox"), "Empty").then(box.reload);
   return (
-    <Page title="Outbox" actions={<><ExportButtons name="outbox" columns={columns} rows={box.value ?? []} /><button class="danger" onClick={() => void clear()}>Empty</button></>}>
+    <Page title="Outbox" actions={<button class="danger" disabled={!box.value?.length} onClick={() => void clear()}>Empty</button>}>
       {box.error && <Problem error={box.error} />}
-      <Search label="Filter messages" value={filter} onInput={(v) => setParams({ filter: v })} />
       {box.value?.length === 0 ? (
         <Card>
           <Empty title="Nothing has been sent" text="Mails, SMS and push messages wait here instead of leaving this machine." command={cli("sns publish --phone-number +15550100 --message hello")} />
         </Card>
       ) : (
-        <Table label="Messages" columns={columns} rows={box.value ?? []} rowKey={(m) => m.id} filter={filter} onRow={setOpen} sort={{ by: "time", down: true }} />
+        <ListTable name="outbox" label="Messages" columns={columns} rows={box.value ?? []} rowKey={(m) => m.id} onRow={setOpen} sort={{ by: "time", down: true }} />
       )}
       {open && <MessageDialog message={open} onClose={() => setOpen(undefined)} />}
     </Page>
@@ -59,13 +58,24 @@ function Linked({ text }: { text: string }) {
   );
 }
 
-function MessageDialog({ message, onClose }: { message: Message; onClose: () => void }) {
-  const [tab, setTab] = useState<"text" | "raw">("text");
+function MessageDialog({ message: m, onClose }: { message: Message; onClose: () => void }) {
+  const [tab, setTab] = useState<"text" | "raw" | "fields">("text");
+  const confirm = () => attempt("Subscription confirmed", () => sns("ConfirmSubscription", { TopicArn: m.topic, Token: m.token }));
+  const alarm = /"AlarmName"\s*:\s*"((?:[^"\\]|\\.)*)"/.exec(m.message ?? "")?.[1];
   return (
-    <Dialog title={message.subject || message.protocol} onClose={onClose} wide>
-      <p class="soft">To {message.endpoint} by {message.protocol}, {formatTime(Date.parse(message.time))}</p>
-      <Tabs tabs={[["text", "Message"], ["raw", "Raw"]] as const} at={tab} onChange={setTab} />
-      <pre class="raw" tabIndex={0}>{tab === "text" ? <Linked text={message.message ?? ""} /> : message.raw || message.message}</pre>
+    <Dialog title={m.subject || m.protocol} onClose={onClose} wide>
+      <dl class="mail-head">
+        <dt>To</dt><dd>{m.endpoint} <Badge tone="info">{m.protocol}</Badge></dd>
+        {m.subject && <><dt>Subject</dt><dd>{m.subject}</dd></>}
+        {m.topic && <><dt>Topic</dt><dd><a href={href(["topics", m.topic])} onClick={onClose}>{m.topic.split(":").at(-1)}</a></dd></>}
+        <dt>Time</dt><dd>{formatTime(Date.parse(m.time))}</dd>
+      </dl>
+      <p class="row">
+        {m.token && <button class="primary" onClick={() => void confirm()}>Confirm subscription</button>}
+        {alarm && <a href={href(["alarms", alarm])} onClick={onClose}>Open the alarm {alarm}</a>}
+      </p>
+      <Tabs tabs={[["text", "Message"], ["raw", "Raw"], ["fields", "Fields"]] as const} at={tab} onChange={setTab} />
+      {tab === "fields" ? <pre class="raw" tabIndex={0}>{JSON.stringify({ ...m, raw: undefined, message: undefined }, null, 2)}</pre> : <pre class={tab === "text" ? "mail" : "raw"} tabIndex={0}>{tab === "text" ? <Linked text={pretty(m.message ?? "")} /> : m.raw || m.message}</pre>}
     </Dialog>
   );
 }

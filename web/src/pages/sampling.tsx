@@ -5,6 +5,7 @@ import { xray } from "../api/client";
 import { param, setParams, href } from "../app/router";
 import { account, region } from "../app/settings";
 import { refreshTick } from "../app/time";
+import { attemptIfSure } from "../ui/ask";
 import { Badge, Card, cli, CliButton, Dialog, Empty, Field, Page, Problem, Tabs } from "../ui/basic";
 import { useLoad } from "../ui/load";
 import { Table, type Column } from "../ui/table";
@@ -62,7 +63,7 @@ function Rules() {
     { id: "host", title: "Host", value: (r) => r.Host },
     { id: "method", title: "Method", value: (r) => r.HTTPMethod },
     { id: "path", title: "Path", value: (r) => r.URLPath },
-    { id: "do", title: "", value: () => "", cell: (r) => r.RuleName !== "Default" && <button class="danger" onClick={() => confirm(`Delete ${r.RuleName}?`) && void attempt("Rule deleted", () => xray("DeleteSamplingRule", { RuleName: r.RuleName })).then(read.reload)}>Delete</button> },
+    { id: "do", title: "", value: () => "", cell: (r) => r.RuleName !== "Default" && <button class="danger" onClick={() => void attemptIfSure(`Delete the rule ${r.RuleName}?`, "Rule deleted", () => xray("DeleteSamplingRule", { RuleName: r.RuleName })).then(read.reload)}>Delete</button> },
   ];
   const create = async () => {
     if (!form) return;
@@ -108,7 +109,7 @@ function Groups() {
         <div class="row">
           <b>{g.GroupName}</b> <code class="grow">{g.FilterExpression}</code>
           {g.FilterExpression && <a href={href(["traces"], { filter: g.FilterExpression })}>Traces</a>}
-          {g.GroupName !== "Default" && <button class="danger" onClick={() => confirm(`Delete ${g.GroupName}?`) && void attempt("Group deleted", () => xray("DeleteGroup", { GroupARN: g.GroupARN })).then(read.reload)}>Delete</button>}
+          {g.GroupName !== "Default" && <button class="danger" onClick={() => void attemptIfSure(`Delete the group ${g.GroupName}?`, "Group deleted", () => xray("DeleteGroup", { GroupARN: g.GroupARN })).then(read.reload)}>Delete</button>}
         </div>
       ))}
       <form class="row run-row" onSubmit={(e) => { e.preventDefault(); void attempt("Group created", () => xray("CreateGroup", { GroupName: name, FilterExpression: filter })).then(read.reload); }}>

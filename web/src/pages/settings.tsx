@@ -3,6 +3,7 @@ import { useState } from "preact/hooks";
 
 import { control } from "../api/client";
 import { formatDuration, formatTime, instant, refreshTick, serverNow } from "../app/time";
+import { sure } from "../ui/ask";
 import { Card, Field, Page, Problem, Stat, formatBytes, formatNumber } from "../ui/basic";
 import { useLoad } from "../ui/load";
 import { attempt, failed } from "../ui/toast";
@@ -66,7 +67,7 @@ export default function Settings() {
         </Card>
         <Card title="Reset">
           <p class="soft">Deletes all data, resources, history, queries and the outbox. Settings and the signing key stay.</p>
-          <button class="danger" onClick={() => confirm("Delete everything that this server has stored?") && void change("Everything is deleted", () => control("POST", "reset", {}))}>Reset everything</button>
+          <button class="danger" onClick={() => void sure("Delete everything that this server has stored?").then((yes) => (yes ? change("Everything is deleted", () => control("POST", "reset", {})) : undefined))}>Reset everything</button>
         </Card>
         <Card title="Health in detail" class="wide">
           {health.error && <Problem error={health.error} />}

@@ -1,13 +1,14 @@
 // Topics: topics, their subscriptions, confirmation, a publish form.
 import { useState } from "preact/hooks";
 
-import { pages, sns } from "../api/client";
-import { go, href, param, route, setParams } from "../app/router";
+import { control, pages, sns } from "../api/client";
+import { go, href, route } from "../app/router";
 import { account, region } from "../app/settings";
 import { refreshTick } from "../app/time";
-import { Badge, Card, cli, CliButton, Dialog, Empty, Field, Page, Problem, quote, Search } from "../ui/basic";
+import { attemptIfSure } from "../ui/ask";
+import { Badge, Card, cli, CliButton, Dialog, Empty, Field, Page, Problem, quote } from "../ui/basic";
 import { useLoad } from "../ui/load";
-import { Table, type Column } from "../ui/table";
+import { arnColumn, ListTable, Table, type Column } from "../ui/table";
 import { attempt } from "../ui/toast";
 
 interface Topic {
@@ -29,7 +30,6 @@ export default function Topics() {
 }
 
 function List() {
-  const filter = param("filter").value;
   const [creating, setCreating] = useState(false);
   const topics = useLoad(
     (s) => pages<Topic>(async (token) => {
@@ -41,13 +41,12 @@ function List() {
   const columns: Column<Topic>[] = [
     { id: "name", title: "Topic", value: (t) => nameOf(t.TopicArn), cell: (t) => <a href={href(["topics", t.TopicArn])}>{nameOf(t.TopicArn)}</a> },
     { id: "type", title: "Type", value: (t) => (t.TopicArn.endsWith(".fifo") ? "FIFO" : "Standard") },
-    { id: "arn", title: "ARN", value: (t) => t.TopicArn },
+    arnColumn((t) => t.TopicArn),
   ];
   return (
-    <Page title="Topics" actions={<><CliButton line="sns list-topics" /><button class="primary" onClick={() => setCreating(true)}>Create topic</button></>}>
-      <Search label="Filter topics" value={filter} onInput={(v) => setParams({ filter: v })} />
+    <Page title="Topics" actions={<button class="primary" onClick={() => setCreating(true)}>Create topic</button>}>
       {topics.error && <Problem error={topics.error} />}
-      {topics.value?.length === 0 ? <Card><Empty title="No topic yet" command={cli("sns create-topic --name alerts")} /></Card> : <Table label="Topics" columns={columns} rows={topics.value ?? []} rowKey={(t) => t.TopicArn} filter={filter} onRow={(t) => go(["topics", t.TopicArn])} />}
+      {topics.value?.length === 0 ? <Card><Empty title="No topic yet" command={cli("sns create-topic --name alerts")} /></Card> : <ListTable name="topics" cli="sns list-topics" label="Topics" columns={columns} rows={topics.value ?? []} rowKey={(t) => t.TopicArn} onRow={(t) => go(["topics", t.TopicArn])} />}
       {creating && <CreateTopic onClose={() => { setCreating(false); topics.reload(); }} />}
     </Page>
   );
@@ -72,14 +71,15 @@ function OneTopic({ arn }: { arn: string }) {
   const columns: Column<Subscription>[] = [
     { id: "state", title: "State", value: (s) => s.SubscriptionArn, cell: (s) => <Badge tone={s.SubscriptionArn.startsWith("arn:") ? "ok" : "warn"}>{s.SubscriptionArn.startsWith("arn:") ? "confirmed" : "pending"}</Badge> },
     { id: "protocol", title: "Protocol", value: (s) => s.Protocol },
+    { id: "confirm", title: "", value: () => "", cell: (s) => !s.SubscriptionArn.startsWith("arn:") && <button onClick={() => void confirmPending(s).then(subscriptions.reload)}>Confirm</button> },
     { id: "endpoint", title: "Endpoint", value: (s) => s.Endpoint },
-    { id: "do", title: "", value: () => "", cell: (s) => s.SubscriptionArn.startsWith("arn:") && <button onClick={() => void attempt("Unsubscribed", () => sns("Unsubscribe", { SubscriptionArn: s.SubscriptionArn })).then(subscriptions.reload)}>Unsubscribe</button> },
+    { id: "do", title: "", value: () => "", cell: (s) => s.SubscriptionArn.startsWith("arn:") && <button onClick={() => void attemptIfSure(`Unsubscribe ${s.Endpoint}?`, "Unsubscribed", () => sns("Unsubscribe", { SubscriptionArn: s.SubscriptionArn }), "Unsubscribe").then(subscriptions.reload)}>Unsubscribe</button> },
   ];
   return (
     <Page
       title={nameOf(arn)}
       crumbs={[{ text: "Topics", href: href(["topics"]) }]}
-      actions={<><CliButton line={`sns get-topic-attributes --topic-arn ${quote(arn)}`} /><button class="danger" onClick={() => confirm(`Delete ${nameOf(arn)}?`) && void attempt("Topic deleted", () => sns("DeleteTopic", { TopicArn: arn })).then((ok) => ok && go(["topics"]))}>Delete</button></>}
+      actions={<><CliButton line={`sns get-topic-attributes --topic-arn ${quote(arn)}`} /><button class="danger" onClick={() => void attemptIfSure(`Delete ${nameOf(arn)} and its subscriptions?`, "Topic deleted", () => sns("DeleteTopic", { TopicArn: arn })).then((ok) => ok && go(["topics"]))}>Delete</button></>}
     >
       <p class="soft mono">{arn}</p>
       {attributes.error && <Problem error={attributes.error} />}
@@ -98,6 +98,15 @@ function OneTopic({ arn }: { arn: string }) {
     </Page>
   );
 }
+
+// The token of a pending subscription stands in the outbox, where its mail waits.
+const confirmPending = (s: Subscription) =>
+  attempt("Subscription confirmed", async () => {
+    const { messages } = await control<{ messages: { endpoint: string; token?: string }[] }>("GET", `outbox?topic=${encodeURIComponent(s.TopicArn)}`);
+    const mail = messages.findLast((m) => m.endpoint === s.Endpoint && m.token);
+    if (!mail) throw new Error("The outbox has no confirmation for this endpoint.");
+    await sns("ConfirmSubscription", { TopicArn: s.TopicArn, Token: mail.token });
+  });
 
 function Subscribe({ arn, onDone }: { arn: string; onDone: () => void }) {
   const [protocol, setProtocol] = useState("email");

@@ -53,7 +53,7 @@ export function Problem({ error }: { error: ApiError }) {
 }
 
 // An empty page says what would fill it: a command to copy, with this server's address in it.
-export function Empty(props: { title: string; text?: string; command?: string }) {
+export function Empty(props: { title: string; text?: string; command?: string | undefined }) {
   return (
     <div class="empty">
       <p class="empty-title">{props.title}</p>

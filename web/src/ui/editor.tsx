@@ -22,6 +22,7 @@ export interface EditorProps {
   fields?: string[];
   error?: { from: number; to: number; message: string } | undefined;
   hint?: string;
+  small?: boolean; // one line high until it grows
 }
 
 function language(words: ReadonlySet<string>) {
@@ -51,12 +52,12 @@ const colors = (isDark: boolean) =>
     { tag: tags.comment, color: isDark ? "#93a8b0" : "#5a6d76" },
     { tag: tags.operator, color: isDark ? "#c7d5da" : "#33474f" },
   ]);
-const look = (isDark: boolean) => [
+const look = (isDark: boolean, small = false) => [
   syntaxHighlighting(colors(isDark)),
   EditorView.theme(
     {
       "&": { color: isDark ? "#e3edf0" : "#14232a", backgroundColor: isDark ? "#101c20" : "#fbfdfd", fontSize: "13.5px", border: `1px solid ${isDark ? "#2a3d44" : "#d5dee2"}`, borderRadius: "6px" },
-      ".cm-content": { fontFamily: 'ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace', minHeight: "96px", caretColor: isDark ? "#fff" : "#000" },
+      ".cm-content": { fontFamily: 'ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace', minHeight: small ? "24px" : "96px", caretColor: isDark ? "#fff" : "#000" },
       "&.cm-focused": { outline: `2px solid ${isDark ? "#4fc3dc" : "#0b6e85"}` },
       ".cm-tooltip": { backgroundColor: isDark ? "#1a2a2f" : "#fff", color: isDark ? "#e3edf0" : "#14232a", border: `1px solid ${isDark ? "#2a3d44" : "#d5dee2"}` },
       ".cm-gutters": { display: "none" },
@@ -99,14 +100,14 @@ export default function Editor(props: EditorProps) {
           EditorView.lineWrapping,
           EditorView.contentAttributes.of({ "aria-label": props.label }),
           EditorView.updateListener.of((u) => u.docChanged && latest.current.onChange(u.state.doc.toString())),
-          themeSlot.current.of(look(isDark)),
+          themeSlot.current.of(look(isDark, props.small)),
         ],
       }),
     });
     view.current = made;
     return () => made.destroy();
   }, []);
-  useEffect(() => view.current?.dispatch({ effects: themeSlot.current.reconfigure(look(isDark)) }), [isDark]);
+  useEffect(() => view.current?.dispatch({ effects: themeSlot.current.reconfigure(look(isDark, props.small)) }), [isDark]);
   useEffect(() => {
     const now = view.current;
     if (now && now.state.doc.toString() !== props.text) now.dispatch({ changes: { from: 0, to: now.state.doc.length, insert: props.text } });

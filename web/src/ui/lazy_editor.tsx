@@ -19,6 +19,6 @@ export function QueryEditor(props: EditorProps) {
   return Ready ? (
     <Ready {...props} />
   ) : (
-    <textarea aria-label={props.label} rows={5} value={props.text} onInput={(e) => props.onChange(e.currentTarget.value)} onKeyDown={(e) => (e.ctrlKey || e.metaKey) && e.key === "Enter" && props.onRun()} />
+    <textarea aria-label={props.label} rows={props.small ? 2 : 5} value={props.text} onInput={(e) => props.onChange(e.currentTarget.value)} onKeyDown={(e) => (e.ctrlKey || e.metaKey) && e.key === "Enter" && props.onRun()} />
   );
 }

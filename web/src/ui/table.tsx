@@ -2,6 +2,9 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 
+import { param, setParams } from "../app/router";
+import { CliButton, copy, formatNumber, Search } from "./basic";
+
 export interface Column<T> {
   id: string;
   title: string;
@@ -16,7 +19,7 @@ export interface Column<T> {
 const rowHeight = 34;
 const overscan = 12;
 
-export function Table<T>(props: {
+interface TableProps<T> {
   label: string;
   columns: Column<T>[];
   rows: T[];
@@ -26,7 +29,9 @@ export function Table<T>(props: {
   sort?: { by: string; down: boolean };
   height?: number;
   selected?: (row: T) => boolean;
-}) {
+}
+
+export function Table<T>(props: TableProps<T>) {
   const [sort, setSort] = useState(props.sort);
   const [top, setTop] = useState(0);
   const [height, setHeight] = useState(props.height ?? 600);
@@ -58,9 +63,19 @@ export function Table<T>(props: {
 
   const first = Math.max(0, Math.floor(top / rowHeight) - overscan);
   const last = Math.min(rows.length, Math.ceil((top + height) / rowHeight) + overscan);
+  // Arrow keys walk the rows that can be opened, Enter opens.
+  const onKey = (e: KeyboardEvent) => {
+    const down = e.key === "ArrowDown";
+    if (!props.onRow || !(down || e.key === "ArrowUp")) return;
+    const all = [...box.current!.querySelectorAll<HTMLElement>("tr.clickable")];
+    const next = all[all.indexOf(document.activeElement as HTMLElement) + (down ? 1 : -1)] ?? (down ? all[0] : undefined);
+    if (!next) return;
+    next.focus();
+    e.preventDefault();
+  };
   const turn = (id: string) => setSort((old) => (old?.by === id ? { by: id, down: !old.down } : { by: id, down: false }));
   return (
-    <div class="table-box" ref={box} style={props.height ? { maxHeight: `${props.height}px` } : {}} onScroll={(e) => setTop(e.currentTarget.scrollTop)} tabIndex={0} role="region" aria-label={props.label}>
+    <div class="table-box" ref={box} style={props.height ? { maxHeight: `${props.height}px` } : {}} onScroll={(e) => setTop(e.currentTarget.scrollTop)} onKeyDown={onKey} tabIndex={0} role="region" aria-label={props.label}>
       <table aria-rowcount={rows.length + 1}>
         <thead>
           <tr>
@@ -81,6 +96,8 @@ export function Table<T>(props: {
               key={props.rowKey(row, first + i)}
               aria-rowindex={first + i + 2}
               class={(props.onRow ? "clickable" : "") + (props.selected?.(row) ? " selected" : "")}
+              tabIndex={props.onRow ? -1 : undefined}
+              onKeyDown={props.onRow && ((e) => e.key === "Enter" && e.target === e.currentTarget && props.onRow!(row))}
               onClick={props.onRow && ((e) => !(e.target as Element).closest("a,button,input") && props.onRow!(row))}
             >
               {props.columns.map((c) => (
@@ -117,10 +134,62 @@ export function download(name: string, type: string, content: BlobPart): void {
 }
 
 export function ExportButtons<T>({ name, columns, rows }: { name: string; columns: Column<T>[]; rows: T[] }) {
+  const named = columns.filter((c) => c.title);
   return (
     <>
-      <button onClick={() => download(name + ".csv", "text/csv", toCsv(columns.map((c) => c.title), rows.map((r) => columns.map((c) => c.value(r)))))}>CSV</button>
+      <button onClick={() => download(name + ".csv", "text/csv", toCsv(named.map((c) => c.title), rows.map((r) => named.map((c) => c.value(r)))))}>CSV</button>
       <button onClick={() => download(name + ".json", "application/json", JSON.stringify(rows, null, 2))}>JSON</button>
+    </>
+  );
+}
+
+// A column whose cells copy a resource's name.
+export function arnColumn<T>(arn: (row: T) => string | undefined): Column<T> {
+  return { id: "arn", title: "ARN", value: arn, cell: (r) => arn(r) && <button class="link" title={arn(r)} onClick={() => copy(arn(r)!)}>Copy ARN</button> };
+}
+
+function hiddenColumns(name: string): string[] {
+  try {
+    return JSON.parse(localStorage.getItem("fogwatch.columns." + name) ?? "[]") as string[];
+  } catch {
+    return [];
+  }
+}
+
+// A table with what every list has: filter, count, columns to choose, export, the CLI line.
+export function ListTable<T>(props: Omit<TableProps<T>, "filter"> & { name: string; cli?: string; extra?: ComponentChildren; param?: string }) {
+  const { name, cli, extra, param: key = "filter", ...table } = props;
+  const filter = param(key).value;
+  const [hidden, setHidden] = useState(() => hiddenColumns(name));
+  const columns = useMemo(() => props.columns.filter((c) => !hidden.includes(c.id)), [props.columns, hidden]);
+  const turn = (id: string) => {
+    const now = hidden.includes(id) ? hidden.filter((h) => h !== id) : [...hidden, id];
+    setHidden(now);
+    try {
+      localStorage.setItem("fogwatch.columns." + name, JSON.stringify(now));
+    } catch {
+      // Without storage the choice lasts as long as the page.
+    }
+  };
+  return (
+    <>
+      <div class="row toolbar">
+        <Search label={`Filter ${props.label.toLowerCase()}`} value={filter} onInput={(v) => setParams({ [key]: v })} />
+        {extra}
+        <span class="grow" />
+        <small>{formatNumber(props.rows.length)}</small>
+        <details class="menu-box">
+          <summary>Columns</summary>
+          <div class="popover">
+            {props.columns.filter((c) => c.title).map((c) => (
+              <label class="row"><input type="checkbox" checked={!hidden.includes(c.id)} onChange={() => turn(c.id)} /> {c.title}</label>
+            ))}
+          </div>
+        </details>
+        <ExportButtons name={name} columns={columns} rows={props.rows} />
+        {cli && <CliButton line={cli} />}
+      </div>
+      <Table {...table} columns={columns} filter={filter} />
     </>
   );
 }
