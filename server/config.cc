@@ -190,6 +190,38 @@ constexpr Option kOptions[] = {
      [](Config& c, const std::string& v) { return apply_switch(c.sms_sandbox, v, "sms-sandbox"); }},
     {"alarm-grace-ms", "N", "alarms look at a window this long after it ended (2000)",
      [](Config& c, const std::string& v) { return apply_number(c.alarm_grace_ms, v, "alarm-grace-ms", 600'000); }},
+    {"syslog-listen", "ADDRESS:PORT|off", "syslog, RFC 5424 and 3164, UDP and TCP (off)",
+     [](Config& c, const std::string& v) { return apply_door(c.syslog_listen, v); }},
+    {"syslog-group", "NAME", "log group of what syslog brings (/syslog)",
+     [](Config& c, const std::string& v) -> Status {
+       if (v.empty() || v.size() > 512) return Error::invalid("syslog-group: a log group's name has 1 to 512 characters");
+       c.syslog_group = v;
+       return Ok{};
+     }},
+    {"log-destinations", "ARN=TO,...", "where subscription filters lead: a URL, aws+URL, sns:ARN or file:FOLDER for ARNs that begin so",
+     [](Config& c, const std::string& v) -> Status {
+       c.log_destinations.clear();
+       for (const std::string& item : split_list(v)) {
+         const std::size_t equal = item.find('=');
+         const std::string to = equal == std::string::npos ? std::string() : item.substr(equal + 1);
+         const bool known = to.starts_with("http://") || to.starts_with("https://") || to.starts_with("aws+http://") ||
+                            to.starts_with("aws+https://") || to.starts_with("sns:arn:") || to.starts_with("file:/");
+         if (!item.starts_with("arn:") || !known) {
+           return Error::invalid(fmt::format("log-destinations: '{}' is not ARN=TO with TO being http(s)://..., aws+http(s)://..., "
+                                             "sns:ARN or file:/FOLDER", item));
+         }
+         c.log_destinations.emplace_back(item.substr(0, equal), to);
+       }
+       return Ok{};
+     }},
+    {"log-queue-mb", "N", "megabytes that may wait on disk for the destination of a subscription filter (64)",
+     [](Config& c, const std::string& v) { return apply_number(c.log_queue_mb, v, "log-queue-mb", 65536); }},
+    {"live-tail-sessions", "N", "live tail sessions of an account and region (64)",
+     [](Config& c, const std::string& v) { return apply_number(c.live_tail_sessions, v, "live-tail-sessions", 10'000); }},
+    {"lambda-metrics", "true|false", "metrics of AWS/Lambda from the platform lines in /aws/lambda/NAME (true)",
+     [](Config& c, const std::string& v) { return apply_switch(c.lambda_metrics, v, "lambda-metrics"); }},
+    {"logs-metrics", "true|false", "metrics of AWS/Logs about the service itself (true)",
+     [](Config& c, const std::string& v) { return apply_switch(c.logs_metrics, v, "logs-metrics"); }},
     {"log-level", "LEVEL", "debug, info, warn, error or off (info)",
      [](Config& c, const std::string& v) -> Status {
        if (!log::parse_level(v, c.log_level)) {
@@ -281,7 +313,8 @@ Status finish(Config& config, const Environment& environment) {
   const std::pair<const char*, std::optional<ListenAddress>> doors[] = {{"listen", config.listen},
                                                                         {"xray-listen", config.xray_listen},
                                                                         {"otlp-listen", config.otlp_listen},
-                                                                        {"emf-listen", config.emf_listen}};
+                                                                        {"emf-listen", config.emf_listen},
+                                                                        {"syslog-listen", config.syslog_listen}};
   for (const auto& [name, address] : doors) {
     if (!address || address->is_loopback() || config.allow_open_dev) continue;
     return Error::invalid(fmt::format(

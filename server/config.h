@@ -51,6 +51,13 @@ struct Config {
   std::size_t connections_max = 16 * 1024;
   bool outbound_private = true;  // may deliveries go to loopback and private addresses
   SmtpRelay smtp;
+  std::optional<ListenAddress> syslog_listen;  // UDP and TCP
+  std::string syslog_group = "/syslog";        // where its lines go, a stream a host
+  std::vector<std::pair<std::string, std::string>> log_destinations;  // of subscription filters: ARN prefix, where to
+  std::size_t log_queue_mb = 64;        // of one subscription
+  std::size_t live_tail_sessions = 64;  // of an account and region
+  bool lambda_metrics = true;           // AWS/Lambda from the platform lines of /aws/lambda/NAME
+  bool logs_metrics = true;             // AWS/Logs
   // ARN prefix -> base URL of a service that speaks the same API: functions, streams, queues elsewhere.
   std::vector<std::pair<std::string, std::string>> delivery_targets;
   std::string delivery_access_key = "fogwatch";  // signs calls to them
