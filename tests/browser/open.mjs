@@ -26,3 +26,9 @@ export async function useConsole(context, url) {
 }
 
 export const pages = ["start", "overview", "metrics", "dashboards", "alarms", "logs/groups", "logs/insights", "logs/tail", "traces", "map", "sampling", "topics", "outbox", "requests", "settings"];
+
+export async function loadSamples(page, url) {
+  await page.goto(`${url}/console/#/start`);
+  await page.getByRole("button", { name: "Load sample data" }).click();
+  await page.getByText("Sample data loaded").waitFor({ timeout: 30000 });
+}

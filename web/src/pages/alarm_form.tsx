@@ -45,9 +45,9 @@ function request(f: Form): [string, Record<string, unknown>] {
   const judged = { ...shared, EvaluationPeriods: Number(f.periods), ...(f.datapoints ? { DatapointsToAlarm: Number(f.datapoints) } : {}), TreatMissingData: f.missing };
   const operator = (f.kind === "anomaly") === bandOperators.includes(f.operator) ? f.operator : (f.kind === "anomaly" ? bandOperators : operators)[0];
   if (f.kind === "metric") {
-    const [row] = rowsOfForm(f);
+    const Dimensions = dimensionsOf(f);
     return ["PutMetricAlarm", {
-      ...judged, Namespace: f.namespace, MetricName: f.metric, ...(row!.metric!.Dimensions!.length ? { Dimensions: row!.metric!.Dimensions } : {}),
+      ...judged, Namespace: f.namespace, MetricName: f.metric, ...(Dimensions.length ? { Dimensions } : {}),
       ...(["Average", "Sum", "Minimum", "Maximum", "SampleCount"].includes(f.stat) ? { Statistic: f.stat } : { ExtendedStatistic: f.stat }), Period: Number(f.period), ComparisonOperator: operator, Threshold: Number(f.threshold),
     }];
   }
@@ -58,11 +58,13 @@ function request(f: Form): [string, Record<string, unknown>] {
   return ["PutMetricAlarm", { ...judged, Metrics, ComparisonOperator: operator, ...(f.kind === "anomaly" ? { ThresholdMetricId: "band" } : { Threshold: Number(f.threshold) }) }];
 }
 
+const dimensionsOf = (f: Form) =>
+  f.dimensions.split("\n").map((l) => l.trim()).filter((l) => l.includes("=")).map((l) => ({ Name: l.slice(0, l.indexOf("=")), Value: l.slice(l.indexOf("=") + 1) }));
+
 function rowsOfForm(f: Form): Row[] {
   if (f.kind === "math") return parseRows(f.rows).map((r) => ({ ...r, ...(r.metric && !r.period ? { period: Number(f.period) } : {}) }));
   if (f.kind === "composite" || !f.namespace || !f.metric) return [];
-  const Dimensions = f.dimensions.split("\n").map((l) => l.trim()).filter((l) => l.includes("=")).map((l) => ({ Name: l.slice(0, l.indexOf("=")), Value: l.slice(l.indexOf("=") + 1) }));
-  const metric: Row = { id: "m1", metric: { Namespace: f.namespace, MetricName: f.metric, Dimensions }, stat: f.stat, period: Number(f.period) };
+  const metric: Row = { id: "m1", metric: { Namespace: f.namespace, MetricName: f.metric, Dimensions: dimensionsOf(f) }, stat: f.stat, period: Number(f.period) };
   return f.kind === "anomaly" ? [metric, { id: "band", expression: `ANOMALY_DETECTION_BAND(m1, ${f.width})`, label: "expected" }] : [metric];
 }
 

@@ -47,7 +47,7 @@ function shares(s: Statistics | undefined): [string, number][] {
 }
 
 const width = 170;
-const height = 92;
+const height = 124;
 
 export default function ServiceMap() {
   const view = (param("view", "map").value || "map") as "map" | "list";
@@ -96,11 +96,12 @@ export default function ServiceMap() {
               const from = shown.find((s) => keyOf(s) === e.from);
               const to = shown.find((s) => keyOf(s) === e.to);
               const edge = from?.Edges?.find((x) => x.ReferenceId === to?.ReferenceId);
+              const points = between(layout.nodes[e.from]!, e.points, layout.nodes[e.to]!);
               const middle = e.points[Math.floor(e.points.length / 2)]!;
               const mean = meanMs(edge?.SummaryStatistics);
               return (
                 <g class={edge?.SummaryStatistics?.FaultStatistics?.TotalCount ? "edge bad" : "edge"}>
-                  <path d={"M" + e.points.map((p) => `${p.x} ${p.y}`).join("L")} marker-end="url(#arrow)" />
+                  <path d={"M" + points.map((p) => `${p.x.toFixed(1)} ${p.y.toFixed(1)}`).join("L")} marker-end="url(#arrow)" />
                   {mean !== undefined && <text x={middle.x} y={middle.y - 6} text-anchor="middle">{formatDuration(mean)} · {formatNumber(edge!.SummaryStatistics!.TotalCount ?? 0)}</text>}
                 </g>
               );
@@ -126,24 +127,35 @@ export default function ServiceMap() {
   );
 }
 
+// The layout's line ends at a node's box; draw it from ring to ring.
+type Point = { x: number; y: number };
+function between(from: Point, points: Point[], to: Point): Point[] {
+  const line = [from, ...points.slice(1, -1), to];
+  const towards = (a: Point, b: Point, by: number): Point => {
+    const length = Math.hypot(b.x - a.x, b.y - a.y) || 1;
+    return { x: a.x + ((b.x - a.x) / length) * by, y: a.y + ((b.y - a.y) / length) * by };
+  };
+  return [towards(line[0]!, line[1]!, 31), ...line.slice(1, -1), towards(line.at(-1)!, line.at(-2)!, 34)];
+}
+
 function Node({ service: s, x, y, dim }: { service: Service; x: number; y: number; dim: boolean }) {
   const r = 26;
   const around = 2 * Math.PI * r;
   let done = 0;
   const mean = meanMs(s.SummaryStatistics);
   const choose = () => setParams({ focus: keyOf(s) }, true);
-  const name = s.Name ?? "?";
+  const name = s.Type === "client" ? "clients" : (s.Name ?? "?");
   return (
-    <g class={"node" + (dim ? " dim" : "")} transform={`translate(${x} ${y - 14})`} tabIndex={0} role="button" aria-label={`${name}, ${s.SummaryStatistics?.TotalCount ?? 0} requests`} onClick={choose} onKeyDown={(e) => e.key === "Enter" && choose()}>
+    <g class={"node" + (dim ? " dim" : "")} transform={`translate(${x} ${y})`} tabIndex={0} role="button" aria-label={`${name}, ${s.SummaryStatistics?.TotalCount ?? 0} requests`} onClick={choose} onKeyDown={(e) => e.key === "Enter" && choose()}>
       <circle r={r} class="core" />
       {shares(s.SummaryStatistics).map(([tone, share]) => {
         const arc = <circle r={r} class={"ring " + tone} stroke-dasharray={`${share * around} ${around}`} stroke-dashoffset={-done * around} transform="rotate(-90)" />;
         done += share;
         return share > 0 && arc;
       })}
-      <text y="4" text-anchor="middle" class="inside">{s.Type === "client" ? "client" : mean === undefined ? "" : formatDuration(mean)}</text>
+      <text y="4" text-anchor="middle" class="inside">{s.Type === "client" ? "" : mean === undefined ? "" : formatDuration(mean)}</text>
       <text y={r + 18} text-anchor="middle" class="name">{name.length > 26 ? name.slice(0, 25) + "…" : name}</text>
-      <text y={r + 33} text-anchor="middle" class="type">{s.Type}</text>
+      <text y={r + 33} text-anchor="middle" class="type">{s.Type === "client" ? `of ${s.Name}` : s.Type}</text>
       <title>{name}</title>
     </g>
   );

@@ -136,7 +136,7 @@ function RowList({ rows, onChange, onEdit, onBand }: { rows: Row[]; onChange: (r
           {rows.map((row, i) => (
             <tr>
               <td><input type="checkbox" checked={!row.hidden} aria-label={`Show ${row.id}`} onChange={(e) => edit(row, { hidden: !e.currentTarget.checked })} /></td>
-              <td class="row-id"><input type="color" value={row.color ?? colorOf(i)} aria-label={`Colour of ${row.id}`} onChange={(e) => edit(row, { color: e.currentTarget.value })} /> <code>{row.id}</code></td>
+              <td class="row-id"><input type="color" value={row.color ?? (/BAND/i.test(row.expression ?? "") ? "#8a9aa3" : colorOf(i))} aria-label={`Colour of ${row.id}`} onChange={(e) => edit(row, { color: e.currentTarget.value })} /> <code>{row.id}</code></td>
               <td>
                 {row.metric ? (
                   <span title={row.metric.Namespace}><small>{row.metric.Namespace}</small> {metricText(row.metric)}</span>

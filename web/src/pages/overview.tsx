@@ -129,7 +129,7 @@ export default function Overview() {
       p99: percentile(all, 0.99),
       faultShare: total ? (100 * faults) / total : undefined,
       traffic: [line("requests", count)],
-      latency: [line("p99", (s) => percentile([s], 0.99) ?? null, "#c2410c"), line("average", (s) => (count(s) ? ((s.EdgeSummaryStatistics?.TotalResponseTime ?? 0) / count(s)) * 1000 : null))],
+      latency: [line("p99", (s) => percentile([s], 0.99) ?? null), line("average", (s) => (count(s) ? ((s.EdgeSummaryStatistics?.TotalResponseTime ?? 0) / count(s)) * 1000 : null))],
       errors: [line("faults 5xx", (s) => rate(s, s.EdgeSummaryStatistics?.FaultStatistics?.TotalCount), "#c0392b"), line("errors 4xx", (s) => rate(s, s.EdgeSummaryStatistics?.ErrorStatistics?.TotalCount), "#b7791f")],
     };
   }, [slots.value]);

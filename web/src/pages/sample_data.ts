@@ -131,12 +131,12 @@ function dashboard(arn: (alarm: string) => string): string {
   const r = region.value;
   const byModel = (metric: string, stat: string) => models.map((m) => ["Sample", metric, "ModelName", m.name, { stat, label: m.name }]);
   return JSON.stringify({
-    variables: [{ type: "property", property: "ModelName", inputType: "select", id: "model", label: "Model", defaultValue: "gpt-4", visible: true, values: models.map((m) => ({ value: m.name, label: m.name })) }],
+    variables: [{ type: "pattern", pattern: "CHOSEN", inputType: "select", id: "model", label: "Model", defaultValue: "gpt-4", visible: true, values: models.map((m) => ({ value: m.name, label: m.name })) }],
     widgets: [
       { type: "text", x: 0, y: 0, width: 10, height: 3, properties: { markdown: "# Inference\nThree hours of **sample data**. The *Model* above turns the first chart." } },
       { type: "metric", x: 10, y: 0, width: 8, height: 3, properties: { title: "Now", view: "singleValue", region: r, period: 60, metrics: [["Sample", "Requests", "Service", "gateway", { stat: "Sum", label: "requests" }], ["Sample", "InferenceLatency", "ModelName", "gpt-4", { stat: "p99", label: "p99 ms" }]] } },
       { type: "alarm", x: 18, y: 0, width: 6, height: 3, properties: { title: "Alarms", alarms: ["sample-service", "sample-latency", "sample-errors"].map(arn) } },
-      { type: "metric", x: 0, y: 3, width: 12, height: 6, properties: { title: "Latency of the model", region: r, period: 60, metrics: [["Sample", "InferenceLatency", "ModelName", "gpt-4", { stat: "p99", label: "p99" }], ["...", { stat: "Average", label: "average" }]], annotations: { horizontal: [{ value: 2500, label: "slow" }] } } },
+      { type: "metric", x: 0, y: 3, width: 12, height: 6, properties: { title: "Latency of the model", region: r, period: 60, metrics: [["Sample", "InferenceLatency", "ModelName", "CHOSEN", { stat: "p99", label: "CHOSEN p99" }], ["...", { stat: "Average", label: "CHOSEN average" }]], annotations: { horizontal: [{ value: 2500, label: "slow" }] } } },
       { type: "metric", x: 12, y: 3, width: 12, height: 6, properties: { title: "Tokens a minute", region: r, period: 60, stacked: true, metrics: byModel("TokensPerRequest", "Sum") } },
       { type: "metric", x: 0, y: 9, width: 6, height: 5, properties: { title: "GPU", view: "gauge", region: r, period: 60, yAxis: { left: { min: 0, max: 100 } }, metrics: [["Sample", "GPUUtilization", "Host", "gpu-2", { stat: "Average", label: "gpu-2" }]] } },
       { type: "metric", x: 6, y: 9, width: 6, height: 5, properties: { title: "Cost by model", view: "pie", region: r, period: 60, metrics: byModel("Cost", "Sum") } },

@@ -35,7 +35,7 @@ export default function Start() {
         <Command text={`export AWS_ENDPOINT_URL=${endpoint()} AWS_DEFAULT_REGION=${region.value} AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test`} />
       </Card>
       <div class="grid two">
-        <Card title="Clients">
+        <Card title="Clients" class="clients">
           <ul class="plain">
             {snippets.map((s) => (
               <li>

@@ -282,7 +282,11 @@ function Waterfall(props: { spans: Span[]; all: Span[]; path: Set<number>; zoom:
       context.fillStyle = isDark ? "#c3d4da" : "#33474f";
       const text = formatDuration(s.length);
       const after = x + length + 5;
-      context.fillText(text, after + 50 < width ? after : Math.max(2, Math.min(x, width) - 52), y + 16);
+      if (after + 50 < width) context.fillText(text, after, y + 16);
+      else if (Math.min(length, width - x) > 64) {
+        context.fillStyle = isDark ? "#08181d" : "#ffffff";
+        context.fillText(text, Math.max(x, 0) + 8, y + 16);
+      } else context.fillText(text, Math.max(2, Math.min(x, width) - 52), y + 16);
       context.globalAlpha = 1;
     });
   }, [visible, size, top, zoom, isDark, props.filter]);
@@ -298,7 +302,7 @@ function Waterfall(props: { spans: Span[]; all: Span[]; path: Set<number>; zoom:
     e.preventDefault();
   };
   return (
-    <div class="waterfall" ref={box} onScroll={(e) => setTop(e.currentTarget.scrollTop)} onKeyDown={onKey} tabIndex={0} role="tree" aria-label="Spans">
+    <div class="waterfall" style={{ height: `min(62vh, ${spans.length * rowHeight + 4}px)` }} ref={box} onScroll={(e) => setTop(e.currentTarget.scrollTop)} onKeyDown={onKey} tabIndex={0} role="tree" aria-label="Spans">
       <div style={{ height: `${spans.length * rowHeight}px` }}>
         <div class="waterfall-view" style={{ top: `${top}px`, height: `${size.height}px` }}>
           <canvas ref={canvas} style={{ left: `${nameWidth}px` }} aria-hidden="true" />

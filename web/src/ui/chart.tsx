@@ -51,12 +51,12 @@ function align(series: Series[]): uPlot.AlignedData {
 }
 
 // 24-hour clock; the date stands below the first tick and where the day changes.
-const timeTicks: uPlot.Axis.DynamicValues = (_u, splits, _axis, _space, increment) => {
+const timeTicks = (withDate: boolean): uPlot.Axis.DynamicValues => (_u, splits, _axis, _space, increment) => {
   let day = "";
   return splits.map((seconds) => {
     const [date, time] = formatTime(seconds * 1000, false).split(" ") as [string, string];
     const clock = increment >= 86400 ? "" : increment >= 60 ? time.slice(0, 5) : time;
-    const text = date === day ? clock : clock ? `${clock}\n${date}` : date;
+    const text = date === day || (!withDate && clock) ? clock : clock ? `${clock}\n${date}` : date;
     day = date;
     return text;
   });
@@ -155,11 +155,12 @@ export function Chart(props: {
     const options: uPlot.Options = {
       width: element.clientWidth,
       height,
+      padding: [8, 12, 0, 0],
       tzDate: (ts) => (utc ? uPlot.tzDate(new Date(ts * 1000), "Etc/UTC") : new Date(ts * 1000)),
       legend: { show: false },
       cursor: { sync: { key: "fogwatch" }, drag: { x: props.zoom !== false, y: false, setScale: false } },
       scales: { x: { min: props.from / 1000, max: props.to / 1000 }, y: scale(props.lines ?? []), ...(right ? { right: scale([]) } : {}) },
-      axes: [{ stroke: ink, grid, ticks: grid, font: "12px system-ui", values: timeTicks }, yAxis("y"), ...(right ? [yAxis("right")] : [])],
+      axes: [{ stroke: ink, grid, ticks: grid, font: "12px system-ui", values: timeTicks(!props.small), ...(props.small ? { size: 28 } : {}) }, yAxis("y"), ...(right ? [yAxis("right")] : [])],
       series: [
         {},
         ...props.series.map((s, i): uPlot.Series => {
@@ -221,7 +222,7 @@ export function Chart(props: {
       return now;
     });
   return (
-    <figure class="chart">
+    <figure class={"chart" + (props.small && props.series.length < 2 ? " bare" : "")}>
       <div ref={box} class="chart-box" role="img" aria-label={`${props.label}: ${props.series.length} series`} style={{ minHeight: `${height}px` }} />
       <figcaption class="legend">
         {(!props.small || props.series.length > 1) &&
