@@ -3,6 +3,7 @@
 
 #include "api/logs/common.h"
 #include "api/logs/event_page.h"
+#include "api/logs/masking.h"
 #include "api/logs/operations.h"
 #include "api/logs/pattern.h"
 
@@ -79,7 +80,9 @@ Result<FilterLogEventsResponse> filter_log_events(Call& call, const FilterLogEve
   auto& events = out.events.emplace();
   events.reserve(page.events.size());
   std::unordered_map<LogStreamId, std::string> names;
+  const GroupRulesPtr rules = in.unmask.value_or(false) ? nullptr : call.service<Logs>().rules().of(*group);
   for (::fog::LogEvent& event : page.events) {
+    if (rules != nullptr) rules->mask(event.ingestion_ms, event.sequence, event.message);
     std::string& name = names[event.stream];
     if (name.empty()) name = group->stream_name(event.stream);
     FilteredLogEvent& item = events.emplace_back();

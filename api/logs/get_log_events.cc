@@ -1,6 +1,7 @@
 // GetLogEvents: the events of one stream, forwards and backwards.
 #include "api/logs/common.h"
 #include "api/logs/event_page.h"
+#include "api/logs/masking.h"
 #include "api/logs/operations.h"
 
 namespace fog::logs {
@@ -64,7 +65,9 @@ Result<GetLogEventsResponse> get_log_events(Call& call, const GetLogEventsReques
   const ::fog::LogEvent& last = page.events.back();
   out.next_forward_token = token(true, {last.timestamp_ms, last.sequence}, stream->id);
   out.next_backward_token = token(false, {first.timestamp_ms, first.sequence}, stream->id);
+  const GroupRulesPtr rules = in.unmask.value_or(false) ? nullptr : call.service<Logs>().rules().of(*group);
   for (::fog::LogEvent& event : page.events) {
+    if (rules != nullptr) rules->mask(event.ingestion_ms, event.sequence, event.message);
     OutputLogEvent& item = events.emplace_back();
     item.timestamp = event.timestamp_ms;
     item.ingestion_time = event.ingestion_ms;

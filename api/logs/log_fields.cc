@@ -1,6 +1,7 @@
 // GetLogGroupFields, GetLogFields, ListAggregateLogGroupSummaries: which fields events have.
 #include "api/logs/common.h"
 #include "api/logs/operations.h"
+#include "api/logs/shown_block.h"
 
 namespace fog::logs {
 namespace {
@@ -27,7 +28,9 @@ Result<GetLogGroupFieldsResponse> get_log_group_fields(Call& call, const GetLogG
   const bool discovers = group->settings.lock_shared()->log_group_class == LogGroupClass::STANDARD;
   std::map<std::string, std::size_t> counts;
   std::size_t events = 0;
-  for (const auto& block : snapshot.blocks) {
+  const GroupRulesPtr rules = call.service<Logs>().rules().of(*group);
+  for (auto& stored : snapshot.blocks) {
+    const std::unique_ptr<LogBlock> block = shown(std::move(stored), group, rules);
     const Result<RowSet> visible = block->rows_visible();
     if (!visible.ok()) continue;
     const std::size_t rows = visible->count();

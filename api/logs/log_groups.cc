@@ -3,6 +3,8 @@
 #include <re2/re2.h>
 
 #include "api/logs/common.h"
+#include "api/logs/index_policies.h"
+#include "api/logs/masking.h"
 #include "api/logs/operations.h"
 
 namespace fog::logs {
@@ -48,6 +50,11 @@ LogGroup describe(Logs& logs, const Group& group) {
   item.log_group_class = settings.log_group_class;
   item.deletion_protection_enabled = settings.deletion_protection_enabled;
   if (settings.bearer_token_authentication_enabled) item.bearer_token_authentication_enabled = true;
+  EventRules& rules = logs.rules();
+  if (rules.get(group, EventRules::Kind::kDataProtection)) item.data_protection_status = DataProtectionStatus::ACTIVATED;
+  else if (rules.had(group, EventRules::Kind::kDataProtection)) item.data_protection_status = DataProtectionStatus::DELETED;
+  if (!rules.account_policies(group, PolicyType::DATA_PROTECTION_POLICY).empty())
+    item.inherited_properties.emplace().push_back(InheritedProperty::ACCOUNT_DATA_PROTECTION);
   item.metric_filter_count = logs.metric_filter_count(group);
   return item;
 }
@@ -112,8 +119,15 @@ Result<ListLogGroupsResponse> list_log_groups(Call& call, const ListLogGroupsReq
     if (!last) return bad_token();
     after = *last;
   }
-  // No group has a data source or a field index of its own here.
-  const bool none = (in.data_sources && !in.data_sources->empty()) || (in.field_index_names && !in.field_index_names->empty());
+  // No group has a data source here.
+  const bool none = in.data_sources && !in.data_sources->empty();
+  const auto has_indexes = [&](const Group& group) {
+    if (!in.field_index_names) return true;
+    const auto fields = indexed_fields(logs.rules(), group);
+    return std::all_of(in.field_index_names->begin(), in.field_index_names->end(), [&](const std::string& name) {
+      return std::any_of(fields.begin(), fields.end(), [&](const IndexedSince& field) { return field.field.name == name; });
+    });
+  };
   const auto has_tags = [&](const StoredLogGroup& settings) {
     if (!in.log_group_tags) return true;
     return std::all_of(in.log_group_tags->begin(), in.log_group_tags->end(), [&](const TagFilter& filter) {
@@ -132,7 +146,7 @@ Result<ListLogGroupsResponse> list_log_groups(Call& call, const ListLogGroupsReq
     const StoredLogGroup settings = *group->settings.lock_shared();
     if (pattern != nullptr && !RE2::PartialMatch(group->name, *pattern)) continue;
     if (in.log_group_class && settings.log_group_class != *in.log_group_class) continue;
-    if (!has_tags(settings)) continue;
+    if (!has_tags(settings) || !has_indexes(*group)) continue;
     if (items.size() == limit) {
       out.next_token = page_token("ListLogGroups", parameters, *items.back().log_group_name);
       break;

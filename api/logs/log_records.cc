@@ -4,6 +4,7 @@
 #include "api/common/sink.h"
 #include "api/logs/common.h"
 #include "api/logs/operations.h"
+#include "api/logs/shown_block.h"
 #include "api/logs/store_scan.h"
 
 namespace fog::logs {
@@ -12,20 +13,28 @@ namespace {
 Error bad_pointer() { return invalid_parameter("The specified logRecordPointer is invalid."); }
 
 // The discovered fields of one event, by way of the block that holds it.
-Result<std::map<std::string, std::string>> fields_of(LogStore& store, const EventPointer& pointer) {
+Result<std::map<std::string, std::string>> fields_of(Logs& logs, const GroupPtr& group, const EventPointer& pointer, bool unmask) {
   std::map<std::string, std::string> fields;
   LogScanSpec spec;
   spec.groups = {pointer.group};
   spec.from_ms = pointer.timestamp_ms;
   spec.to_ms = pointer.timestamp_ms;
-  TRY(LogSnapshot snapshot, store.snapshot(spec));
-  for (const auto& block : snapshot.blocks) {
+  TRY(LogSnapshot snapshot, logs.store().snapshot(spec));
+  const GroupRulesPtr rules = logs.rules().of(*group);
+  for (auto& stored : snapshot.blocks) {
+    const std::unique_ptr<LogBlock> block = shown(std::move(stored), group, rules);
     TRY(const auto sequences, block->sequences());
     const auto it = std::find(sequences.begin(), sequences.end(), pointer.sequence);
     if (it == sequences.end()) continue;
     const auto row = static_cast<std::size_t>(it - sequences.begin());
     for (const LogBlock::Field& field : block->fields()) {
-      TRY(const auto column, block->column(field.name));
+      std::shared_ptr<const LogColumn> column;
+      if (unmask) {
+        TRY(column, block->column(std::string(insights::kUnmaskedPrefix) + std::string(field.name)));
+      }
+      if (column == nullptr) {
+        TRY(column, block->column(field.name));
+      }
       if (column != nullptr && column->has(row)) column->append_text(row, fields[std::string(field.name)]);
     }
     break;
@@ -45,9 +54,12 @@ Result<GetLogRecordResponse> get_log_record(Call& call, const GetLogRecordReques
   GetLogRecordResponse out;
   auto& record = out.log_record.emplace();
   if (group->settings.lock_shared()->log_group_class == LogGroupClass::STANDARD) {
-    TRY(record, fields_of(logs.store(), *pointer));
+    TRY(record, fields_of(logs, group, *pointer, in.unmask.value_or(false)));
   }
-  record["@message"] = event->message;
+  std::string message = event->message;
+  const GroupRulesPtr rules = in.unmask.value_or(false) ? nullptr : logs.rules().of(*group);
+  if (rules != nullptr) rules->mask(event->ingestion_ms, event->sequence, message);
+  record["@message"] = std::move(message);
   record["@timestamp"] = std::to_string(event->timestamp_ms);
   record["@ingestionTime"] = std::to_string(event->ingestion_ms);
   record["@log"] = fmt::format("{}:{}", group->account, group->name);

@@ -3,6 +3,7 @@
 
 #include "api/logs/common.h"
 #include "api/logs/operations.h"
+#include "api/logs/resource_tags.h"
 
 namespace fog::logs {
 namespace {
@@ -42,20 +43,36 @@ std::map<std::string, std::string> tags_of(const Group& group) {
 }
 
 Result<Empty> tag_resource(Call& call, const TagResourceRequest& in) {
+  if (is_taggable(call, in.resource_arn)) {
+    TagMap tags = resource_tags(call, in.resource_arn);
+    for (const auto& [key, value] : in.tags) tags[key] = value;
+    TRYV(put_resource_tags(call, in.resource_arn, std::move(tags)));
+    return Empty{};
+  }
   TRY(const GroupPtr group, tagged_group(call, in.resource_arn));
   TRYV(add_tags(call, group, in.tags));
   return Empty{};
 }
 
 Result<Empty> untag_resource(Call& call, const UntagResourceRequest& in) {
+  if (is_taggable(call, in.resource_arn)) {
+    TagMap tags = resource_tags(call, in.resource_arn);
+    for (const std::string& key : in.tag_keys) tags.erase(key);
+    TRYV(put_resource_tags(call, in.resource_arn, std::move(tags)));
+    return Empty{};
+  }
   TRY(const GroupPtr group, tagged_group(call, in.resource_arn));
   TRYV(remove_tags(call, group, in.tag_keys));
   return Empty{};
 }
 
 Result<ListTagsForResourceResponse> list_tags_for_resource(Call& call, const ListTagsForResourceRequest& in) {
-  TRY(const GroupPtr group, tagged_group(call, in.resource_arn));
   ListTagsForResourceResponse out;
+  if (is_taggable(call, in.resource_arn)) {
+    out.tags = resource_tags(call, in.resource_arn);
+    return out;
+  }
+  TRY(const GroupPtr group, tagged_group(call, in.resource_arn));
   out.tags = tags_of(*group);
   return out;
 }

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include "api/codec/json.h"
+#include "api/logs/index_policies.h"
+#include "api/logs/masking.h"
 #include "storage/base/log.h"
 
 namespace fog::logs {
@@ -23,7 +25,9 @@ ResourceKey stream_key(const Group& group, std::string_view stream) {
 
 }  // namespace
 
-Logs::Logs(Deps deps) : deps_(deps) {
+Logs::~Logs() = default;
+
+Logs::Logs(Deps deps) : deps_(deps), rules_(std::make_unique<EventRules>(deps.resources)) {
   const auto index = index_.lock();
   deps_.resources.for_each(kGroupKind, [&](const Resource& resource) {
     auto stored = decode_json<StoredLogGroup>(resource.document);
@@ -120,6 +124,11 @@ Result<Lsn> Logs::delete_group(const GroupPtr& group) {
   changes.push_back({group_key(*group), std::nullopt});
   for (const auto& entry : group->streams.lock_shared()->by_name)
     changes.push_back({stream_key(*group, entry.first), std::nullopt});
+  for (const Resource& part : deps_.resources.list({.kind = std::string(kGroupPartKind),
+                                                    .account = group->account,
+                                                    .region = group->region,
+                                                    .name_prefix = group_part(group->id, "")}))
+    changes.push_back({part.key, std::nullopt});
   TRYV(deps_.resources.apply(std::move(changes)));
   forget(group);
   return deps_.store.drop_group(group->id);
@@ -192,6 +201,9 @@ Result<Logs::Accepted> Logs::put_events(Group& group, std::string_view stream_na
   TRY(const LogStore::Appended appended,
       deps_.store.append({group.id, stream.id, now_ms, good, std::move(fields)}));
   accepted.lsn = appended.lsn;
+  const LogSequence newest = appended.first_sequence + good.size() - 1;
+  for (LogSequence old = group.last_sequence; old < newest && !group.last_sequence.compare_exchange_weak(old, newest);) {
+  }
   const CommittedLogBatch batch{group.account, group.region,           group.name, stream_name, group.id, stream.id,
                                 now_ms,        appended.first_sequence, good,       appended.lsn};
   for (LogListener* listener : listeners_) listener->on_log_batch(batch);
@@ -246,11 +258,28 @@ bool Logs::is_indexed(const Group& group, std::string_view field) const {
                                                  "@data_format",        "traceId",            "severityText",
                                                  "attributes.session.id"};
   if (std::find(std::begin(kAlways), std::end(kAlways), field) != std::end(kAlways)) return true;
-  return indexed_ && indexed_(group, field);
+  if (indexed_) return indexed_(group, field);
+  const auto fields = indexed_fields(*rules_, group);
+  return std::any_of(fields.begin(), fields.end(), [&](const IndexedSince& named) { return named.field.name == field; });
+}
+
+Result<LogSequence> Logs::last_sequence(const Group& group) {
+  if (const LogSequence known = group.last_sequence; known != 0) return known;
+  LogScanSpec all;
+  all.groups = {group.id};
+  TRY(const LogSnapshot snapshot, deps_.store.snapshot(all));
+  LogSequence last = 0;
+  for (const auto& block : snapshot.blocks) {
+    const auto sequences = block->sequences();
+    if (!sequences.ok()) continue;  // damaged: those events are not shown either
+    for (const LogSequence sequence : *sequences) last = std::max(last, sequence);
+  }
+  return last;
 }
 
 Status Logs::reset(std::string_view account, std::string_view region) {
   const std::lock_guard one_at_a_time(changes_);
+  rules_->forget();
   Lsn lsn = 0;
   if (account.empty() && region.empty()) {
     {

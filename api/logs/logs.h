@@ -7,6 +7,7 @@
 // Threads: any. Changes of what exists go one after another; readers never wait for the disk.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -47,6 +48,7 @@ struct Group {
   std::string name{};
   Guarded<StoredLogGroup> settings;
   Guarded<Streams> streams;
+  std::atomic<LogSequence> last_sequence{0};  // of what came in since the start; 0: nothing
 
   std::optional<StreamEntry> stream(std::string_view stream_name) const {
     const auto all = streams.lock_shared();
@@ -60,6 +62,7 @@ struct Group {
   }
 };
 using GroupPtr = std::shared_ptr<Group>;
+class EventRules;
 
 class Logs final : public LogSink, public Resettable {
  public:
@@ -71,11 +74,13 @@ class Logs final : public LogSink, public Resettable {
   };
   // Reads the groups and streams that exist.
   explicit Logs(Deps deps);
+  ~Logs() override;
 
   // Who knows how many metric filters a group has; before the first request.
   void count_metric_filters_with(std::function<std::int32_t(const Group&)> count) { metric_filters_ = std::move(count); }
   std::int32_t metric_filter_count(const Group& group) const { return metric_filters_ ? metric_filters_(group) : 0; }
-  // Which fields beyond the service's own have a field index; before the first request.
+  // Which fields beyond the service's own have a field index, instead of what policies say; before the
+  // first request.
   void find_indexes_with(std::function<bool(const Group&, std::string_view)> indexed) { indexed_ = std::move(indexed); }
   bool is_indexed(const Group& group, std::string_view field) const;
   void add_listener(LogListener& listener) { listeners_.push_back(&listener); }  // before the first request
@@ -112,6 +117,11 @@ class Logs final : public LogSink, public Resettable {
                            std::span<const LogEventIn> events, bool create) override;
   Status reset(std::string_view account, std::string_view region) override;
 
+  // Data protection and transformers (masking.h).
+  EventRules& rules() { return *rules_; }
+  // The sequence number of the newest event of a group, as far as known; 0: it has none.
+  Result<LogSequence> last_sequence(const Group& group);
+
   LogStore& store() { return deps_.store; }
   const Clock& clock() const { return deps_.clock; }
   ResourceStore& resources() { return deps_.resources; }
@@ -128,6 +138,7 @@ class Logs final : public LogSink, public Resettable {
   Guarded<Index> index_;
   std::mutex changes_;  // held while the resource store is written, so that two creators cannot both win
   std::vector<LogListener*> listeners_;
+  std::unique_ptr<EventRules> rules_;
   std::function<std::int32_t(const Group&)> metric_filters_;
   std::function<bool(const Group&, std::string_view)> indexed_;
 };

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "api/logs/common.h"
+#include "api/logs/shown_block.h"
 #include "query/insights/limits.h"
 #include "storage/base/bytes.h"
 
@@ -112,10 +113,12 @@ Result<insights::ScanBlocks> StoreScan::open(const insights::ScanRequest& reques
       result.index_bytes_skipped += stats.message_bytes;
       continue;
     }
+    const GroupRulesPtr rules = logs_.rules().of(*group);
+    if (rules != nullptr) spec.where = shown_where(*rules, std::move(spec.where));
     TRY(LogSnapshot snapshot, logs_.store().snapshot(spec));
     result.events_skipped += snapshot.skipped.events;
     result.bytes_skipped += snapshot.skipped.bytes;
-    for (auto& block : snapshot.blocks) result.blocks.push_back(std::move(block));
+    for (auto& block : snapshot.blocks) result.blocks.push_back(shown(std::move(block), group, rules));
   }
   std::stable_sort(result.blocks.begin(), result.blocks.end(), [&](const auto& a, const auto& b) {
     return request.newest_first ? a->timestamp_max_ms() > b->timestamp_max_ms() : a->timestamp_min_ms() < b->timestamp_min_ms();

@@ -242,6 +242,11 @@ Vec Batch::load(const std::string& name) {
     run_.fail(std::move(error));
     return constant_vec({});
   };
+  if (name.starts_with(kUnmaskedPrefix)) {
+    auto unmasked = block_->column(name);
+    if (!unmasked.ok()) return failed(std::move(unmasked).error());
+    return *unmasked != nullptr ? from_column(std::move(unmasked).value()) : load(name.substr(kUnmaskedPrefix.size()));
+  }
   if (name == "@message") return load_message();
   if (name == "@timestamp" || name == "@ingestionTime") {
     auto times = name == "@timestamp" ? block_->timestamps_ms() : block_->ingestion_times_ms();

@@ -4,6 +4,7 @@
 #include "query/insights/function.h"
 #include "query/insights/lex.h"
 #include "query/insights/limits.h"
+#include "query/insights/scan.h"
 
 namespace fog::insights {
 
@@ -84,6 +85,17 @@ Result<NodePtr> Binder::bind_field(const Expr& expr, const Aggregates* aggregate
   return slot_node(slot);
 }
 
+NodePtr Binder::unmasked(NodePtr node) {
+  if (node->kind != NodeKind::kSlot) return node;
+  const Slot& slot = program_.slots[static_cast<std::size_t>(node->slot)];
+  if (slot.kind != Slot::Kind::kField || slot.name.starts_with(kUnmaskedPrefix)) return node;
+  const std::string name = std::string(kUnmaskedPrefix) + slot.name;
+  for (std::size_t k = 0; k < program_.slots.size(); ++k)
+    if (program_.slots[k].kind == Slot::Kind::kField && program_.slots[k].name == name) return slot_node(static_cast<int>(k));
+  program_.slots.push_back({.kind = Slot::Kind::kField, .name = name, .expr = nullptr, .command = -1});
+  return slot_node(static_cast<int>(program_.slots.size() - 1));
+}
+
 Result<NodePtr> Binder::bind_call(const Expr& expr, const Aggregates* aggregates) {
   if (const AggregateFunction* aggregate = find_aggregate(expr.text)) {
     if (!aggregates) return error(expr, "aggregate function " + expr.text + " can only be used in stats");
@@ -105,6 +117,11 @@ Result<NodePtr> Binder::bind_call(const Expr& expr, const Aggregates* aggregates
     if (aggregates) return error(expr, "bin can only be used in the by clause of stats");
     TRY(int slot, field("@timestamp", expr.begin, expr.end));
     node->args.push_back(slot_node(slot));
+  }
+  if (function->name == "unmask") {
+    // A field of the events is read without masks; anything else is what it is.
+    TRY(NodePtr bound, bind(*expr.args[0], aggregates));
+    return unmasked(std::move(bound));
   }
   int shift = function->timestamp ? 1 : 0;
   for (int k = 0; k < n; ++k) {

@@ -67,6 +67,8 @@ class Binder {
   int command() const { return command_; }
 
   Result<NodePtr> scalar(const Expr& expr);
+  // A field as it was before data protection masked it.
+  NodePtr unmasked(NodePtr node);
   // An item of stats: aggregate calls become slots by the hook; other names must be in `locals`.
   struct Aggregates {
     std::function<Result<NodePtr>(const Expr& call, const struct AggregateFunction& function)> call;

@@ -17,7 +17,7 @@ bool system_field(const std::string& name) {
 const std::string* field_of(const Program& program, const Node& node) {
   if (node.kind != NodeKind::kSlot) return nullptr;
   const Slot& slot = program.slots[static_cast<std::size_t>(node.slot)];
-  return slot.kind == Slot::Kind::kField ? &slot.name : nullptr;
+  return slot.kind == Slot::Kind::kField && !slot.name.starts_with(kUnmaskedPrefix) ? &slot.name : nullptr;
 }
 
 using Clause = std::vector<LogPredicate>;

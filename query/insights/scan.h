@@ -14,6 +14,9 @@
 
 namespace fog::insights {
 
+// What a block calls the column that holds a field without masks; where it has none, nothing is masked.
+inline constexpr std::string_view kUnmaskedPrefix = "unmasked:";
+
 struct ScanRequest {
   // Whose events: what a SOURCE clause names, or nothing for the groups of the call.
   std::optional<Source> source;

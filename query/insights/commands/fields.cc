@@ -20,6 +20,7 @@ class Fields final : public RowsCommand {
     std::vector<std::string> names;
     for (const Projection& item : items_) {
       TRY(NodePtr node, binder.scalar(*item.expr));
+      if (word_ == "unmask") node = binder.unmasked(std::move(node));
       // A field of the events keeps its meaning; everything else is a column from here on.
       bool raw = node->kind == NodeKind::kSlot &&
                  binder.program().slots[static_cast<std::size_t>(node->slot)].kind == Slot::Kind::kField &&

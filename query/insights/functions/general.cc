@@ -21,6 +21,7 @@ Value case_kernel(CallContext&, Args args) {
 }
 Value if_kernel(CallContext&, Args args) { return truthy(args[0]) ? args[1] : args[2]; }
 Value is_numeric_kernel(CallContext&, Args args) { return Value::boolean(static_cast<bool>(numeric(args[0]))); }
+Value unmask_kernel(CallContext&, Args args) { return args[0]; }  // resolved when names are bound
 Value message_size_kernel(CallContext& c, Args args) {
   return has_text(args[0]) ? Value::integer(static_cast<std::int64_t>(text_of(args[0], c.a).size())) : Value{};
 }
@@ -31,6 +32,7 @@ constexpr Function kGeneral[] = {
     {"case", 2, 21, case_kernel, "value of the first true condition, or the default"},
     {"if", 3, 3, if_kernel, "one of two values"},
     {"isnumeric", 1, 1, is_numeric_kernel, "1 if the value has a numeric view"},
+    {"unmask", 1, 1, unmask_kernel, "a field without the masks of data protection"},
     {"messagesize", 1, 1, message_size_kernel, "UTF-8 bytes", true},
 };
 
