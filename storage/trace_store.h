@@ -106,7 +106,8 @@ class TraceStore : public Worker {
     std::vector<std::shared_ptr<const traces::StoredDocument>> documents;
   };
   struct ScanTotals {
-    std::int64_t in_range = 0;  // traces in the time range after the position, matching or not
+    // Traces of the time range after the position, matching or not, as far as the scan had to go.
+    std::int64_t in_range = 0;
   };
   struct Stats {
     std::uint64_t documents_accepted = 0;

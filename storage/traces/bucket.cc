@@ -1,9 +1,9 @@
 // Tables (all blobs but `scope`/`id` keys packed by pack_blob):
-//   meta(key, value)                       format = 1
-//   run(id, scope, ranges..., columns)     one sealing; columns as RunColumns::encode
+//   meta(key, value)                       format = 2
+//   run(id, scope, traces, ranges..., columns)  one sealing; columns as RunColumns::encode
 //   facts(run, block, data)                FactsBlock of ordinals [block * 128, + 128)
-//   docs(run, first, data)                 documents of the ordinals from `first` to the next row:
-//                                          per trace varint n, then {zigzag received_ms, lsn, text}
+//   docs(run, first, data)                 documents of the ordinals from `first` to the next row
+//                                          (see document_pack.cc)
 //   trace(scope, id, run, ordinal, lsn)    id: 16 bytes, big-endian; lsn: last document included
 //   term(scope, term, run, data)           ordinals as varint differences (not packed)
 //   minute(scope, label, minute, data)     Graph::encode
@@ -15,12 +15,14 @@
 #include "storage/base/bytes.h"
 #include "storage/base/log.h"
 #include "storage/trace_store.h"
+#include "storage/traces/document_pack.h"
 #include "storage/traces/terms.h"
 
 namespace fog::traces {
 
 namespace {
 
+constexpr std::int64_t kFormat = 2;
 constexpr std::size_t kFactsBlockTraces = 128;
 constexpr std::size_t kDocumentBlockBytes = 256 * 1024;
 constexpr std::size_t kCachedBlocksMax = 24;
@@ -28,8 +30,8 @@ constexpr std::size_t kCachedColumnRowsMax = 300'000;  // about 25 MB
 
 constexpr const char* kSchema = R"(
 CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS run(id INTEGER PRIMARY KEY, scope INTEGER, time_min INTEGER,
-  time_max INTEGER, received_min INTEGER, received_max INTEGER, end_min INTEGER, end_max INTEGER,
+CREATE TABLE IF NOT EXISTS run(id INTEGER PRIMARY KEY, scope INTEGER, traces INTEGER,
+  start_min INTEGER, start_max INTEGER, time_min INTEGER, time_max INTEGER, received_min INTEGER, received_max INTEGER, end_min INTEGER, end_max INTEGER,
   columns BLOB);
 CREATE INDEX IF NOT EXISTS run_scope ON run(scope);
 CREATE TABLE IF NOT EXISTS facts(run INTEGER, block INTEGER, data BLOB, PRIMARY KEY(run, block));
@@ -42,7 +44,7 @@ CREATE TABLE IF NOT EXISTS minute(scope INTEGER, label INTEGER, minute INTEGER, 
   PRIMARY KEY(scope, label, minute));
 CREATE TABLE IF NOT EXISTS dead(run INTEGER, ordinal INTEGER, PRIMARY KEY(run, ordinal))
   WITHOUT ROWID;
-INSERT OR IGNORE INTO meta VALUES('format', 1);
+INSERT OR IGNORE INTO meta VALUES('format', 2);
 )";
 
 std::string id_key(TraceId id) {
@@ -97,6 +99,9 @@ std::string RunColumns::encode() const {
   }
   for (const auto& r : rows) out.fixed(r.id_low);
   for (const auto& r : rows) out.zigzag(r.time_s - r.start_us / 1000000);
+  for (const auto& r : rows) out.zigzag(r.response_ms);
+  for (const auto& r : rows) out.zigzag(r.duration_ms);
+  for (const auto& r : rows) out.fixed(r.flags);
   for (const auto& r : rows) out.zigzag(r.first_received_ms - r.start_us / 1000);
   for (const auto& r : rows) out.zigzag(r.last_received_ms - r.first_received_ms);
   for (const auto& r : rows) {
@@ -105,13 +110,10 @@ std::string RunColumns::encode() const {
     out.zigzag(any ? r.last_end_ms - r.first_end_ms : -1);
   }
   for (const auto& r : rows) out.zigzag(r.last_time_us - r.start_us);
-  for (const auto& r : rows) out.zigzag(r.response_ms);
-  for (const auto& r : rows) out.zigzag(r.duration_ms);
-  for (const auto& r : rows) out.fixed(r.flags);
   return bytes;
 }
 
-Result<RunColumns> RunColumns::decode(std::string_view bytes) {
+Result<RunColumns> RunColumns::decode(std::string_view bytes, bool whole) {
   ByteReader in(bytes);
   RunColumns columns;
   const auto n = in.varint();
@@ -122,6 +124,14 @@ Result<RunColumns> RunColumns::decode(std::string_view bytes) {
   for (auto& r : columns.rows) r.start_us = before += in.zigzag();
   for (auto& r : columns.rows) r.id_low = in.fixed<std::uint64_t>();
   for (auto& r : columns.rows) r.time_s = r.start_us / 1000000 + in.zigzag();
+  for (auto& r : columns.rows) r.response_ms = in.zigzag();
+  for (auto& r : columns.rows) r.duration_ms = in.zigzag();
+  for (auto& r : columns.rows) r.flags = in.fixed<std::uint8_t>();
+  columns.whole = whole;
+  if (!whole) {
+    if (!in.ok()) return Error::corrupt("run columns: wrong length");
+    return columns;
+  }
   for (auto& r : columns.rows) r.first_received_ms = r.start_us / 1000 + in.zigzag();
   for (auto& r : columns.rows) r.last_received_ms = r.first_received_ms + in.zigzag();
   for (auto& r : columns.rows) {
@@ -132,9 +142,6 @@ Result<RunColumns> RunColumns::decode(std::string_view bytes) {
     r.last_end_ms = length < 0 ? std::numeric_limits<std::int64_t>::min() : r.first_end_ms + length;
   }
   for (auto& r : columns.rows) r.last_time_us = r.start_us + in.zigzag();
-  for (auto& r : columns.rows) r.response_ms = in.zigzag();
-  for (auto& r : columns.rows) r.duration_ms = in.zigzag();
-  for (auto& r : columns.rows) r.flags = in.fixed<std::uint8_t>();
   if (!in.ok() || !in.at_end()) return Error::corrupt("run columns: wrong length");
   return columns;
 }
@@ -155,7 +162,7 @@ Status Bucket::prepare_schema() {
   TRYV(database_.execute(kSchema));
   TRY(auto query, database_.prepare("SELECT value FROM meta WHERE key='format'"));
   TRY(const bool found, query.step());
-  if (!found || query.integer(0) != 1)
+  if (!found || query.integer(0) != kFormat)
     return Error::corrupt("trace file of an unknown format version");
   return Ok{};
 }
@@ -189,45 +196,47 @@ Result<std::string> Bucket::blob(const char* sql, std::int64_t run, std::int64_t
 }
 
 Result<std::vector<std::shared_ptr<const StoredDocument>>> Bucket::documents(Place place) {
-  std::string raw;
+  std::string block;
   std::int64_t first = 0;
   {
     const std::lock_guard lock(mutex_);
-    TRY(auto query, database_.prepare(
-                        "SELECT first FROM docs WHERE run=? AND first<=? ORDER BY first DESC"));
+    TRY(auto query, database_.prepare("SELECT data, first FROM docs WHERE run=? AND first<=? ORDER BY "
+                                      "first DESC LIMIT 1"));
     query.bind(1, place.run).bind(2, std::int64_t{place.ordinal});
     TRY(const bool found, query.step());
-    if (!found) return Error::corrupt("the documents of a stored trace are missing");
-    first = query.integer(0);
-    query.reset();
-    TRY(raw, blob("SELECT data FROM docs WHERE run=? AND first=?", place.run, first));
+    if (!found) {
+      ++damaged_;
+      return Error::corrupt("the documents of a stored trace are missing");
+    }
+    block = query.text(0);
+    first = query.integer(1);
   }
-  ByteReader in(raw);
   std::vector<std::shared_ptr<const StoredDocument>> documents;
   DocumentParser parser;
-  for (std::int64_t ordinal = first; ordinal <= place.ordinal && in.ok(); ++ordinal) {
-    for (auto n = in.varint(); n > 0 && in.ok(); --n) {
-      const auto received_ms = in.zigzag();
-      const auto lsn = in.varint();
-      const auto text = in.text();
-      if (ordinal != place.ordinal) continue;
-      std::vector<DocumentHead> heads;
-      DocumentLimits limits;
-      limits.document_bytes_max = SIZE_MAX;
-      const auto verdict = parser.parse(text, limits, 0, heads);
-      if (verdict.fault != DocumentFault::kNone || heads.size() != 1) continue;
-      auto document = std::make_shared<StoredDocument>();
-      document->id = heads[0].id;
-      document->subsegment = heads[0].subsegment;
-      document->complete = heads[0].complete;
-      document->start_us = heads[0].start_us;
-      document->received_ms = received_ms;
-      document->lsn = lsn;
-      document->text = text;
-      documents.push_back(std::move(document));
-    }
+  DocumentLimits limits;
+  limits.document_bytes_max = SIZE_MAX;
+  const auto wanted = static_cast<std::size_t>(place.ordinal - first);
+  auto unpacked = unpack_documents(
+      block, [&](std::size_t trace) { return trace == wanted; },
+      [&](std::size_t, const PackedDocument& packed) {
+        std::vector<DocumentHead> heads;
+        const auto verdict = parser.parse(packed.text, limits, 0, heads);
+        if (verdict.fault != DocumentFault::kNone || heads.size() != 1) return;
+        auto document = std::make_shared<StoredDocument>();
+        document->id = heads[0].id;
+        document->subsegment = heads[0].subsegment;
+        document->complete = heads[0].complete;
+        document->start_us = heads[0].start_us;
+        document->received_ms = packed.received_ms;
+        document->lsn = packed.lsn;
+        document->text = packed.text;
+        documents.push_back(std::move(document));
+      });
+  if (!unpacked.ok()) {
+    const std::lock_guard lock(mutex_);
+    ++damaged_;
+    return std::move(unpacked).error();
   }
-  if (!in.ok()) return Error::corrupt("a block of documents is cut short");
   return documents;
 }
 
@@ -255,24 +264,36 @@ Result<Trace> Bucket::facts(Place place) {
 
 Result<std::vector<RunInfo>> Bucket::runs(std::uint64_t scope) {
   const std::lock_guard lock(mutex_);
+  std::unordered_map<std::int64_t, std::int64_t> dead;
+  {
+    TRY(auto query, database_.prepare("SELECT run, count(*) FROM dead GROUP BY run"));
+    while (true) {
+      TRY(const bool found, query.step());
+      if (!found) break;
+      dead[query.integer(0)] = query.integer(1);
+    }
+  }
   TRY(auto query,
-      database_.prepare("SELECT id, time_min, time_max, received_min, received_max, end_min, "
-                        "end_max FROM run WHERE scope=? ORDER BY id"));
+      database_.prepare("SELECT id, traces, start_min, start_max, time_min, time_max, received_min, "
+                        "received_max, end_min, end_max FROM run WHERE scope=? ORDER BY id"));
   query.bind(1, sql_int(scope));
   std::vector<RunInfo> runs;
   while (true) {
     TRY(const bool found, query.step());
     if (!found) return runs;
-    runs.push_back({query.integer(0), query.integer(1), query.integer(2), query.integer(3),
-                    query.integer(4), query.integer(5), query.integer(6)});
+    const auto gone = dead.find(query.integer(0));
+    runs.push_back({query.integer(0), query.integer(1) - (gone == dead.end() ? 0 : gone->second), query.integer(2),
+                    query.integer(3), query.integer(4), query.integer(5), query.integer(6), query.integer(7),
+                    query.integer(8), query.integer(9)});
   }
 }
 
-Result<std::shared_ptr<const RunColumns>> Bucket::columns(std::int64_t run) {
+Result<std::shared_ptr<const RunColumns>> Bucket::columns(std::int64_t run, bool whole) {
   const std::lock_guard lock(mutex_);
-  if (const auto cached = columns_.find(run); cached != columns_.end()) return cached->second;
+  auto& kept = columns_[run];
+  if (kept && (kept->whole || !whole)) return kept;
   TRY(auto raw, blob("SELECT columns FROM run WHERE id=? AND ?=0", run, 0));
-  TRY(auto decoded, RunColumns::decode(raw));
+  TRY(auto decoded, RunColumns::decode(raw, whole));
   TRY(auto query, database_.prepare("SELECT ordinal FROM dead WHERE run=?"));
   query.bind(1, run);
   while (true) {
@@ -282,7 +303,7 @@ Result<std::shared_ptr<const RunColumns>> Bucket::columns(std::int64_t run) {
     if (ordinal < decoded.dead.size()) decoded.dead[ordinal] = true;
   }
   auto columns = std::make_shared<const RunColumns>(std::move(decoded));
-  column_rows_ += columns->rows.size();
+  if (!kept) column_rows_ += columns->rows.size();
   if (column_rows_ > kCachedColumnRowsMax) {
     columns_.clear();
     column_rows_ = columns->rows.size();
@@ -340,50 +361,83 @@ namespace {
 
 void plan_blocks(SealPlan& plan, std::span<const SealItem> items) {
   FactsWriter facts;
-  std::string raw;
-  ByteWriter out(raw);
+  DocumentPacker documents;
   std::int64_t first = 0;
   for (std::size_t i = 0; i < items.size(); ++i) {
     const bool last = i + 1 == items.size();
     facts.add(*items[i].trace);
     if (facts.traces() >= kFactsBlockTraces || last) plan.facts.push_back(pack_blob(facts.finish()));
-    out.varint(items[i].documents.size());
-    for (const auto& document : items[i].documents) {
-      out.zigzag(document->received_ms);
-      out.varint(document->lsn);
-      out.text(document->text);
-    }
-    if (raw.size() < kDocumentBlockBytes && !last) continue;
-    plan.documents.emplace_back(first, pack_blob(raw));
-    raw.clear();
+    documents.begin_trace(items[i].trace->id, items[i].documents.size());
+    for (const auto& document : items[i].documents)
+      documents.add({document->received_ms, document->lsn, document->text});
+    if (documents.raw_bytes() < kDocumentBlockBytes && !last) continue;
+    plan.documents.emplace_back(first, documents.finish());
     first = static_cast<std::int64_t>(i) + 1;
   }
 }
 
+// The postings of a run while they are gathered: ordinals come ascending.
+class Postings {
+ public:
+  Postings() : slots_(4096, kFree) {}
+  void add(std::uint64_t term, std::uint32_t ordinal) {
+    if (slots_.size() < 2 * (lists_.size() + 1)) grow();
+    auto& slot = slots_[find(term)];
+    if (slot == kFree) {
+      slot = static_cast<std::uint32_t>(lists_.size());
+      lists_.push_back({term, 0, {}});
+    } else if (lists_[slot].last == ordinal) {
+      return;
+    }
+    auto& list = lists_[slot];
+    ByteWriter(list.data).varint(ordinal - list.last);
+    list.last = ordinal;
+  }
+  // In the order of the index, which is by the signed value.
+  std::vector<std::pair<std::uint64_t, std::string>> finish() && {
+    std::sort(lists_.begin(), lists_.end(), [](const List& a, const List& b) { return sql_int(a.term) < sql_int(b.term); });
+    std::vector<std::pair<std::uint64_t, std::string>> out;
+    out.reserve(lists_.size());
+    for (auto& list : lists_) out.emplace_back(list.term, std::move(list.data));
+    return out;
+  }
+
+ private:
+  static constexpr std::uint32_t kFree = UINT32_MAX;
+  struct List {
+    std::uint64_t term = 0;
+    std::uint32_t last = 0;
+    std::string data;
+  };
+  // Terms are hashes already.
+  std::size_t find(std::uint64_t term) const {
+    const std::size_t mask = slots_.size() - 1;
+    std::size_t at = term & mask;
+    while (slots_[at] != kFree && lists_[slots_[at]].term != term) at = (at + 1) & mask;
+    return at;
+  }
+  void grow() {
+    slots_.assign(slots_.size() * 2, kFree);
+    for (std::uint32_t i = 0; i < lists_.size(); ++i) slots_[find(lists_[i].term)] = i;
+  }
+  std::vector<std::uint32_t> slots_;
+  std::vector<List> lists_;
+};
+
 void plan_index(SealPlan& plan, std::span<const SealItem> items) {
-  std::vector<std::pair<std::uint64_t, std::uint32_t>> pairs;
+  Postings postings;
+  std::vector<std::uint64_t> terms;
+  plan.places.reserve(items.size());
   for (std::uint32_t i = 0; i < items.size(); ++i) {
     plan.places.push_back({items[i].trace->id, i, items[i].last_lsn, items[i].replaces});
-    for (const auto term : terms_of(*items[i].trace)) pairs.emplace_back(term, i);
+    terms.clear();
+    append_terms(*items[i].trace, terms);
+    for (const auto term : terms) postings.add(term, i);
   }
   // Neighbours in a tree are written together.
   std::sort(plan.places.begin(), plan.places.end(),
             [](const auto& a, const auto& b) { return a.id < b.id; });
-  // Ascending as the index is, which is by the signed value.
-  std::sort(pairs.begin(), pairs.end(), [](const auto& a, const auto& b) {
-    return std::pair(sql_int(a.first), a.second) < std::pair(sql_int(b.first), b.second);
-  });
-  for (std::size_t i = 0; i < pairs.size();) {
-    std::string data;
-    ByteWriter out(data);
-    std::uint32_t before = 0;
-    const auto term = pairs[i].first;
-    for (; i < pairs.size() && pairs[i].first == term; ++i) {
-      out.varint(pairs[i].second - before);
-      before = pairs[i].second;
-    }
-    plan.terms.emplace_back(term, std::move(data));
-  }
+  plan.terms = std::move(postings).finish();
 }
 
 }  // namespace
@@ -391,19 +445,23 @@ void plan_index(SealPlan& plan, std::span<const SealItem> items) {
 SealPlan plan_seal(std::span<const SealItem> items, const LinkResolver& resolve) {
   SealPlan plan;
   constexpr auto kFar = std::numeric_limits<std::int64_t>::max();
-  plan.time_min_s = plan.received_min_ms = plan.end_min_ms = kFar;
-  plan.time_max_s = plan.received_max_ms = plan.end_max_ms = -kFar;
+  auto& info = plan.info;
+  info.traces = static_cast<std::int64_t>(items.size());
+  info.start_min_us = info.time_min_s = info.received_min_ms = info.end_min_ms = kFar;
+  info.start_max_us = info.time_max_s = info.received_max_ms = info.end_max_ms = -kFar;
   RunColumns columns;
   std::map<std::uint64_t, std::map<std::int64_t, Graph>> by_label;
   for (const auto& item : items) {
-    const auto row = RunColumns::row_of(*item.trace);
+    const auto& row = item.row;
     columns.rows.push_back(row);
-    plan.time_min_s = std::min(plan.time_min_s, row.time_s);
-    plan.time_max_s = std::max(plan.time_max_s, row.time_s);
-    plan.received_min_ms = std::min(plan.received_min_ms, row.first_received_ms);
-    plan.received_max_ms = std::max(plan.received_max_ms, row.last_received_ms);
-    plan.end_min_ms = std::min(plan.end_min_ms, row.first_end_ms);
-    plan.end_max_ms = std::max(plan.end_max_ms, row.last_end_ms);
+    info.start_min_us = std::min(info.start_min_us, row.start_us);
+    info.start_max_us = std::max(info.start_max_us, row.start_us);
+    info.time_min_s = std::min(info.time_min_s, row.time_s);
+    info.time_max_s = std::max(info.time_max_s, row.time_s);
+    info.received_min_ms = std::min(info.received_min_ms, row.first_received_ms);
+    info.received_max_ms = std::max(info.received_max_ms, row.last_received_ms);
+    info.end_min_ms = std::min(info.end_min_ms, row.first_end_ms);
+    info.end_max_ms = std::max(info.end_max_ms, row.last_end_ms);
     add_by_minute(by_label[0], *item.trace, 1, &resolve);
     for (const auto label : item.trace->labels)
       add_by_minute(by_label[label], *item.trace, 1, &resolve);
@@ -421,17 +479,20 @@ SealPlan plan_seal(std::span<const SealItem> items, const LinkResolver& resolve)
 }
 
 Status Bucket::write_run(std::uint64_t scope, const SealPlan& plan) {
-  TRY(auto insert, database_.prepare("INSERT INTO run(scope, time_min, time_max, received_min, "
-                                     "received_max, end_min, end_max, columns) "
-                                     "VALUES(?,?,?,?,?,?,?,?) RETURNING id"));
+  TRY(auto insert, database_.prepare("INSERT INTO run(scope, traces, start_min, start_max, time_min, "
+                                     "time_max, received_min, received_max, end_min, end_max, columns) "
+                                     "VALUES(?,?,?,?,?,?,?,?,?,?,?) RETURNING id"));
   insert.bind(1, sql_int(scope))
-      .bind(2, plan.time_min_s)
-      .bind(3, plan.time_max_s)
-      .bind(4, plan.received_min_ms)
-      .bind(5, plan.received_max_ms)
-      .bind(6, plan.end_min_ms)
-      .bind(7, plan.end_max_ms)
-      .bind_blob(8, plan.columns);
+      .bind(2, plan.info.traces)
+      .bind(3, plan.info.start_min_us)
+      .bind(4, plan.info.start_max_us)
+      .bind(5, plan.info.time_min_s)
+      .bind(6, plan.info.time_max_s)
+      .bind(7, plan.info.received_min_ms)
+      .bind(8, plan.info.received_max_ms)
+      .bind(9, plan.info.end_min_ms)
+      .bind(10, plan.info.end_max_ms)
+      .bind_blob(11, plan.columns);
   TRY(const bool inserted, insert.step());
   if (!inserted) return Error::internal("no row id for a new run");
   const auto run = insert.integer(0);

@@ -49,18 +49,31 @@ struct RunColumns {
   std::vector<Row> rows;
   std::vector<bool> dead;
 
+  bool whole = true;  // false: what the two kinds of range beside kFilingTime need is missing
+
   static Row row_of(const Trace& trace);
   std::string encode() const;
-  static Result<RunColumns> decode(std::string_view bytes);
+  static Result<RunColumns> decode(std::string_view bytes, bool whole);
 };
 
 // A trace about to be sealed.
 struct SealItem {
   std::shared_ptr<const Trace> trace;
+  RunColumns::Row row;                         // of `trace`
   std::vector<std::shared_ptr<const StoredDocument>> documents;
   std::uint64_t last_lsn = 0;
   std::optional<Place> replaces;               // where an older state of it lies,
   std::shared_ptr<const Trace> replaced;       // and that state
+};
+
+// What lies in a run.
+struct RunInfo {
+  std::int64_t run = 0;
+  std::int64_t traces = 0;  // without the dead
+  std::int64_t start_min_us = 0, start_max_us = 0;
+  std::int64_t time_min_s = 0, time_max_s = 0;
+  std::int64_t received_min_ms = 0, received_max_ms = 0;
+  std::int64_t end_min_ms = 0, end_max_ms = 0;
 };
 
 // A run ready to be written: everything that costs time is done before the file is locked.
@@ -77,19 +90,10 @@ struct SealPlan {
   std::vector<std::pair<std::uint64_t, std::string>> terms;  // postings, in the order of the index
   std::map<std::pair<std::uint64_t, std::int64_t>, Graph> minutes;  // by label and minute
   std::string columns;
-  std::int64_t time_min_s = 0, time_max_s = 0;
-  std::int64_t received_min_ms = 0, received_max_ms = 0;
-  std::int64_t end_min_ms = 0, end_max_ms = 0;
+  RunInfo info;  // without its number
 };
 // `items` ordered by start.
 SealPlan plan_seal(std::span<const SealItem> items, const LinkResolver& resolve);
-
-struct RunInfo {
-  std::int64_t run = 0;
-  std::int64_t time_min_s = 0, time_max_s = 0;
-  std::int64_t received_min_ms = 0, received_max_ms = 0;
-  std::int64_t end_min_ms = 0, end_max_ms = 0;
-};
 
 class Bucket {
  public:
@@ -104,7 +108,7 @@ class Bucket {
   Result<std::vector<std::shared_ptr<const StoredDocument>>> documents(Place place);
   Result<Trace> facts(Place place);
   Result<std::vector<RunInfo>> runs(std::uint64_t scope);
-  Result<std::shared_ptr<const RunColumns>> columns(std::int64_t run);
+  Result<std::shared_ptr<const RunColumns>> columns(std::int64_t run, bool whole);
   // Ordinals by run, ascending.
   Result<std::unordered_map<std::int64_t, std::vector<std::uint32_t>>> postings(
       std::uint64_t scope, std::uint64_t term);

@@ -38,14 +38,6 @@ constexpr std::size_t kRawBlobBytesMax = 256u << 20;
 
 }  // namespace
 
-std::uint64_t FactsWriter::ref(std::string_view text) {
-  if (const auto known = refs_.find(text); known != refs_.end()) return known->second;
-  strings_.emplace_back(text);
-  const std::uint64_t number = strings_.size() - 1;
-  refs_.emplace(strings_.back(), number);
-  return number;
-}
-
 void FactsWriter::add_entity(ByteWriter& out, const Trace& trace, std::size_t index) {
   const Entity& e = trace.entities[index];
   const bool inferred = e.kind == EntityKind::kInferred;
@@ -72,29 +64,29 @@ void FactsWriter::add_entity(ByteWriter& out, const Trace& trace, std::size_t in
   out.varint(bits);
   if (bits & kHasParent) out.zigzag(own - e.parent);
   if (bits & kHasNode) {
-    out.varint(ref(e.node_name));
-    out.varint(ref(e.node_type));
-    out.varint(ref(e.account));
+    out.varint(strings_.ref(e.node_name));
+    out.varint(strings_.ref(e.node_type));
+    out.varint(strings_.ref(e.account));
   }
   if (inferred) return;
-  out.varint(ref(e.name));
+  out.varint(strings_.ref(e.name));
   out.zigzag(e.start_us - trace.start_us);
   out.zigzag(e.in_progress ? 0 : e.end_us - e.start_us);
   out.zigzag(own - e.segment);
   if (bits & kHasHttp) {
     for (const auto text : {e.http_url, e.http_method, e.user_agent, e.client_ip})
-      out.varint(ref(text));
+      out.varint(strings_.ref(text));
     out.zigzag(e.http_status);
   }
   if (bits & kHasPlace)
     for (const auto text : {e.user, e.resource_arn, e.instance_id, e.availability_zone})
-      out.varint(ref(text));
+      out.varint(strings_.ref(text));
   if (bits & kHasAnnotations) {
     out.varint(e.annotations);
     for (const auto& a : trace.annotations_of(e)) {
-      out.varint(ref(a.key));
+      out.varint(strings_.ref(a.key));
       out.varint(a.value.index());
-      if (const auto* text = std::get_if<std::string_view>(&a.value)) out.varint(ref(*text));
+      if (const auto* text = std::get_if<std::string_view>(&a.value)) out.varint(strings_.ref(*text));
       if (const auto* number = std::get_if<double>(&a.value)) out.fixed(*number);
       if (const auto* truth = std::get_if<bool>(&a.value)) out.varint(*truth ? 1 : 0);
     }
@@ -102,8 +94,8 @@ void FactsWriter::add_entity(ByteWriter& out, const Trace& trace, std::size_t in
   if (bits & kHasExceptions) {
     out.varint(e.exceptions);
     for (const auto& x : trace.exceptions_of(e)) {
-      out.varint(ref(x.type));
-      out.varint(ref(x.message));
+      out.varint(strings_.ref(x.type));
+      out.varint(strings_.ref(x.message));
       out.varint(x.remote ? 1 : 0);
     }
   }
@@ -118,8 +110,8 @@ void FactsWriter::add_entity(ByteWriter& out, const Trace& trace, std::size_t in
 }
 
 void FactsWriter::add(const Trace& trace) {
-  std::string record;
-  ByteWriter out(record);
+  const std::size_t first = records_.size();
+  ByteWriter out(records_);
   out.fixed(trace.id.hi);
   out.fixed(trace.id.lo);
   out.varint((trace.partial ? 1u : 0u) | (trace.limit_exceeded ? 2u : 0u));
@@ -137,20 +129,20 @@ void FactsWriter::add(const Trace& trace) {
   for (const auto label : trace.labels) out.fixed(label);
   out.varint(trace.entities.size());
   for (std::size_t i = 0; i < trace.entities.size(); ++i) add_entity(out, trace, i);
-  records_.push_back(std::move(record));
+  sizes_.push_back(records_.size() - first);
 }
 
 std::string FactsWriter::finish() {
   std::string block;
   ByteWriter out(block);
   out.varint(strings_.size());
-  for (const auto& text : strings_) out.text(text);
-  out.varint(records_.size());
-  for (const auto& record : records_) out.varint(record.size());
-  for (const auto& record : records_) out.raw(record);
-  refs_.clear();
+  for (std::uint32_t i = 0; i < strings_.size(); ++i) out.text(strings_.at(i));
+  out.varint(sizes_.size());
+  for (const auto size : sizes_) out.varint(size);
+  out.raw(records_);
   strings_.clear();
   records_.clear();
+  sizes_.clear();
   return block;
 }
 

@@ -6,14 +6,13 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "storage/base/result.h"
+#include "storage/traces/string_table.h"
 #include "storage/traces/trace.h"
 
 namespace fog {
@@ -25,16 +24,15 @@ namespace fog::traces {
 class FactsWriter {
  public:
   void add(const Trace& trace);
-  std::size_t traces() const { return records_.size(); }
+  std::size_t traces() const { return sizes_.size(); }
   std::string finish();  // the block; the writer is empty afterwards
 
  private:
-  std::uint64_t ref(std::string_view text);
   void add_entity(ByteWriter& out, const Trace& trace, std::size_t index);
 
-  std::deque<std::string> strings_;
-  std::unordered_map<std::string_view, std::uint64_t> refs_;
-  std::vector<std::string> records_;
+  StringTable strings_;
+  std::string records_;             // one after the other
+  std::vector<std::size_t> sizes_;  // of the records
 };
 
 class FactsBlock : public std::enable_shared_from_this<FactsBlock> {

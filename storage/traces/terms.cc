@@ -47,9 +47,7 @@ std::uint64_t http_status_term(std::int64_t status) {
   return hash64({raw, 8}, kHttpStatus);
 }
 
-std::vector<std::uint64_t> terms_of(const Trace& trace) {
-  std::vector<std::uint64_t> terms;
-  terms.reserve(2 * trace.annotations.size() + 2 * trace.entities.size() + 2);
+void append_terms(const Trace& trace, std::vector<std::uint64_t>& terms) {
   for (const auto& a : trace.annotations) {
     terms.push_back(annotation_key_term(a.key));
     terms.push_back(annotation_term(a.key, a.value));
@@ -62,6 +60,11 @@ std::vector<std::uint64_t> terms_of(const Trace& trace) {
   }
   if (trace.root >= 0 && trace.at(trace.root).http_status >= 0)
     terms.push_back(http_status_term(trace.at(trace.root).http_status));
+}
+
+std::vector<std::uint64_t> terms_of(const Trace& trace) {
+  std::vector<std::uint64_t> terms;
+  append_terms(trace, terms);
   std::sort(terms.begin(), terms.end());
   terms.erase(std::unique(terms.begin(), terms.end()), terms.end());
   return terms;

@@ -21,7 +21,9 @@ std::uint64_t service_type_term(std::string_view node_type);
 std::uint64_t user_term(std::string_view user);
 std::uint64_t http_status_term(std::int64_t status);  // of the root segment
 
-// All terms of a trace, ascending, each once. Only the first 50 annotation keys count.
+// Appends the terms of a trace in any order, some of them twice.
+void append_terms(const Trace& trace, std::vector<std::uint64_t>& terms);
+// All terms of a trace, ascending, each once.
 std::vector<std::uint64_t> terms_of(const Trace& trace);
 
 // What a summary and a filter see of annotations: at most this many keys.
