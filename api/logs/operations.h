@@ -17,5 +17,12 @@ std::span<const Operation> query_operations();
 std::span<const Operation> log_record_operations();
 std::span<const Operation> log_field_operations();
 std::span<const Operation> pattern_test_operations();
+std::span<const Operation> data_protection_operations();
+std::span<const Operation> transformer_operations();
+std::span<const Operation> index_policy_operations();
+std::span<const Operation> metric_filter_operations();
+std::span<const Operation> subscription_filter_operations();
+std::span<const Operation> account_policy_operations();
+std::span<const Operation> live_tail_operations();
 
 }  // namespace fog::logs

@@ -17,7 +17,9 @@ Service service() {
   return {.info = &kService,
           .operations = {log_group_operations(), log_stream_operations(), log_tag_operations(), put_log_events_operations(),
                          get_log_events_operations(), filter_log_events_operations(), query_operations(),
-                         log_record_operations(), log_field_operations(), pattern_test_operations()},
+                         log_record_operations(), log_field_operations(), pattern_test_operations(),
+                         metric_filter_operations(), subscription_filter_operations(), account_policy_operations(), live_tail_operations(),
+                         data_protection_operations(), transformer_operations(), index_policy_operations()},
           .errors = error_rows(),
           .on_invalid = invalid_input};
 }

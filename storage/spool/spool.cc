@@ -36,7 +36,9 @@ class MemorySpool final : public Spool {
     if (records_.empty()) return;
     bytes_ -= records_.front().size();
     records_.pop_front();
+    ++next_;
   }
+  std::uint64_t front_number() const override { return next_; }
   Status sync() override { return Ok{}; }
   std::size_t records() const override { return records_.size(); }
   std::size_t bytes() const override { return bytes_; }
@@ -45,6 +47,7 @@ class MemorySpool final : public Spool {
  private:
   std::size_t bytes_max_;
   std::deque<std::string> records_;
+  std::uint64_t next_ = 0;
   std::size_t bytes_ = 0;
   std::uint64_t dropped_ = 0;
 };
@@ -95,6 +98,7 @@ class DiskSpool final : public Spool {
   std::optional<std::string> front() override;
   void pop() override;
   Status sync() override;
+  std::uint64_t front_number() const override { return next_; }
   std::size_t records() const override { return static_cast<std::size_t>(end_ - next_); }
   std::size_t bytes() const override { return bytes_; }
   std::uint64_t dropped() const override { return dropped_; }

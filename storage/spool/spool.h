@@ -41,6 +41,8 @@ class Spool {
   virtual void pop() = 0;
   virtual Status sync() = 0;
 
+  // The number of the oldest record; grows by one a record, never falls.
+  virtual std::uint64_t front_number() const = 0;
   virtual std::size_t records() const = 0;
   virtual std::size_t bytes() const = 0;
   // Records that gave way or were damaged, since open.
