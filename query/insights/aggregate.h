@@ -42,6 +42,11 @@ class Aggregator {
   virtual void grow(std::size_t groups) = 0;
   // gids[k] is the group of row batch.sel[k].
   virtual void update(Batch& batch, const std::vector<std::uint32_t>& gids) = 0;
+  // False: the sizes of the groups say all, and update_sizes is called instead.
+  virtual bool wants_rows() const { return true; }
+  virtual void update_sizes(const std::vector<std::uint32_t>&) {}
+  // True: the order of rows within a batch shows in the result.
+  virtual bool ordered() const { return true; }
   // Group g of `other` goes into map[g]. `other` is of the same kind and is used up.
   virtual void merge(Aggregator& other, const std::vector<std::uint32_t>& map) = 0;
   virtual Value result(std::size_t group, Arena& arena) = 0;

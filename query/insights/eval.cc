@@ -244,6 +244,21 @@ Vec Batch::eval_call(const Node& node) {
     auto* out = arena_->array<std::int64_t>(rows_);
     std::int64_t start = 0, next = 0;  // the bin of the row before: neighbours share it
     const Vec& times = args[0];
+    const bool whole = sel.size() == rows_ && times.present == nullptr && sel.front() == 0 && sel.back() + 1 == rows_;
+    if (!ceil && whole && block_ != nullptr && times.source == nullptr && std::is_sorted(times.ints, times.ints + rows_)) {
+      // The times of a block ascend: each bin is one stretch.
+      for (std::size_t at = 0; at < rows_;) {
+        start = bin_floor(times.ints[at], node.period);
+        next = bin_next(start, node.period);
+        const auto end = static_cast<std::size_t>(std::lower_bound(times.ints + at + 1, times.ints + rows_, next) - times.ints);
+        std::fill(out + at, out + end, start);
+        at = end;
+      }
+      Vec vec;
+      vec.kind = Vec::Kind::kTime;
+      vec.ints = out;
+      return vec;
+    }
     for (std::uint32_t row : sel) {
       if (!times.has(row)) continue;
       std::int64_t t = times.ints[row];

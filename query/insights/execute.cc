@@ -100,7 +100,10 @@ class BlockStage {
     // Newest first, as the language has it.
     std::size_t left = rows.count();
     batch->sel.resize(left);
-    rows.visit([&](std::size_t row) { batch->sel[--left] = static_cast<std::uint32_t>(row); });
+    if (left == rows.rows())
+      for (std::uint32_t& row : batch->sel) row = static_cast<std::uint32_t>(--left);
+    else
+      rows.visit([&](std::size_t row) { batch->sel[--left] = static_cast<std::uint32_t>(row); });
     for (const Node* filter : filters_) batch->filter(*filter);
     count(scanned, batch->sel.size(), bytes);
     if (batch->sel.empty() || run_.stop()) return nullptr;

@@ -34,6 +34,10 @@ enum class Encoding : std::uint8_t {
 // Lists of integers: frame of reference or deltas, split into byte lanes.
 void encode_ints(std::span<const std::int64_t> values, std::string& out);
 bool decode_ints(ByteReader& in, std::size_t n, std::vector<std::int64_t>& values);
+// Codes below `entries` from the same form. With `from_newest` a stored code counts back from the number
+// of entries seen so far (see kDictionary). Instantiated for 8, 16 and 32 bits.
+template <typename Code>
+bool decode_codes(ByteReader& in, std::size_t n, std::uint64_t entries, bool from_newest, std::vector<Code>& codes);
 
 // Lists of texts.
 void encode_texts(std::span<const std::string_view> values, std::string& out);
@@ -60,6 +64,8 @@ EncodedColumn encode_column(std::span<const std::string_view> values, const RowT
 // kDictionary; kText -> kText.
 bool decode_column(Encoding encoding, std::string_view bytes, std::size_t n, const RowTimes& times,
                    LogColumn& column);
+// Fills `doubles` from the mantissas that decode_column leaves (kDecimal), correctly rounded.
+bool fill_doubles(LogColumn& column);
 
 // "2026-08-20T00:00:00.001Z"
 constexpr std::size_t kIsoTimeSize = 24;
