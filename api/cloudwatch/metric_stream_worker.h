@@ -3,15 +3,20 @@
 //
 // Where a stream's records go is configuration: the Firehose ARN is a name that maps to an HTTP(S)
 // endpoint (the request of Firehose's HTTP destination), to a folder of files, or to nothing (records
-// are counted and dropped). Data that was published while a stream was stopped is never sent.
+// are counted and dropped). Data that was published while a stream was stopped is never sent. Data that comes late, by
+// a quarter of an hour at most, brings a further record of its minute. What a destination refuses is sent again, with
+// growing pauses, for an hour.
 // Threads: tick from one at a time; answers of endpoints come on threads of Outbound.
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <filesystem>
 #include <map>
 #include <string>
+#include <unordered_map>
 
+#include "storage/base/guarded.h"
 #include "storage/base/outbound.h"
 #include "storage/base/random.h"
 #include "storage/base/worker.h"
@@ -42,18 +47,53 @@ class MetricStreamWorker final : public Worker {
   void tick(Timestamp now) override;
   bool idle() override { return under_way_ == 0; }
 
+  static constexpr Millis kRetryFor{3'600'000};
+
   std::uint64_t records() const { return records_; }
-  std::uint64_t failures() const { return failures_; }
+  std::uint64_t failures() const { return failures_; }  // attempts that a destination refused
+  std::uint64_t dropped() const { return dropped_; }    // batches given up
 
  private:
+  // Records on their way to a destination.
+  struct Batch {
+    StreamDestination destination;
+    std::string file_name;  // in a folder
+    std::string id;
+    std::string records;
+    Timestamp made;
+    Timestamp next_try;
+    int attempts = 0;
+  };
+  struct Waiting {
+    std::deque<Batch> batches;
+    std::size_t bytes = 0;
+  };
+
   void emit(const Resource& stream, Timestamp from, Timestamp to);
-  void send(const StreamDestination& destination, const std::string& stream, std::string records, Timestamp now);
+  void send(Batch batch, Timestamp now);
+  void refused(Batch batch, Timestamp now);
+  void send_again(Timestamp now);
 
   Deps deps_;
   std::map<std::string, StreamDestination> destinations_;
   std::int64_t sent_until_ms_ = 0;  // minutes before are done
+  std::int64_t begun_ms_ = 0;       // minutes before were another process's
+  // How many observations of a slot went out last, by stream, series, unit and slot: so late ones are noticed.
+  struct SlotKey {
+    std::uint64_t stream = 0;
+    SeriesId series = 0;
+    std::int64_t start_ms = 0;
+    UnitCode unit = 0;
+    bool operator==(const SlotKey&) const = default;
+  };
+  struct SlotHash {
+    std::size_t operator()(const SlotKey& k) const;
+  };
+  std::unordered_map<SlotKey, double, SlotHash> counts_;
+  Guarded<Waiting> waiting_;
   std::atomic<std::uint64_t> records_{0};
   std::atomic<std::uint64_t> failures_{0};
+  std::atomic<std::uint64_t> dropped_{0};
   std::atomic<int> under_way_{0};
 };
 
