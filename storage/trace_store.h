@@ -121,6 +121,9 @@ class TraceStore : public Worker {
   };
   using Labeller =
       std::function<std::vector<std::uint64_t>(const TraceScope&, const traces::Trace&)>;
+  // Told of documents after they were accepted and became visible, on the thread that brought them;
+  // gives the LSN of what it stored itself (0: nothing), which the receipt then waits for as well.
+  using Listener = std::function<Lsn(const TraceScope&, std::span<const std::string_view> accepted)>;
   // False stops the scan.
   using Visitor = std::function<bool(const std::shared_ptr<const traces::Trace>&)>;
 
@@ -142,6 +145,7 @@ class TraceStore : public Worker {
                                                                 Timestamp from, Timestamp to,
                                                                 std::uint64_t label) = 0;
   virtual void set_labeller(Labeller labeller) = 0;
+  virtual void set_listener(Listener listener) = 0;  // before the first append; not told of replayed records
   // Labels every trace in the head by the labeller as it is now; call before groups change.
   virtual void settle_labels(const TraceScope& scope) = 0;
   // Nothing of the scope is visible afterwards, also after a crash. Empty: every account, region.

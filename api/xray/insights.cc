@@ -23,6 +23,7 @@ constexpr std::int64_t kRequestsMin = 10;
 constexpr std::int64_t kNormalMinutesToClose = 5;
 constexpr std::int64_t kMinutesPerTickMax = 1440;  // after a jump of the clock no more is made up
 constexpr std::size_t kEventsMax = 1000;
+constexpr std::size_t kServicesWithMetricsMax = 1000;
 constexpr std::size_t kSummariesPerPage = 100;
 constexpr std::size_t kEventsPerPage = 50;
 constexpr Millis kMinute{60'000};
@@ -111,24 +112,36 @@ traces::ItemTotals client_totals(const traces::Graph& graph) {
   return sum;
 }
 
-std::string notification(const StoredInsight& insight) {
+// As EventBridge would hand it to a target.
+std::string notification(const TraceScope& scope, const StoredInsight& insight, Timestamp at, const std::string& id) {
   const auto& s = insight.summary;
+  const auto time = [](Timestamp when) {
+    std::string text;
+    append_iso8601(when, text);
+    return text;
+  };
   nlohmann::json detail = {{"State", std::string(to_string(s.state.value_or(InsightState::ACTIVE)))},
                            {"Category", "FAULT"},
                            {"InsightId", s.insight_id.value_or("")},
                            {"GroupName", s.group_name.value_or("")},
                            {"GroupARN", s.group_arn.value_or("")},
-                           {"Summary", s.summary.value_or("")}};
-  std::string start, end;
-  if (s.start_time) append_iso8601(*s.start_time, start);
-  detail["StartTime"] = start;
-  if (s.end_time) {
-    append_iso8601(*s.end_time, end);
-    detail["EndTime"] = end;
-  }
+                           {"Summary", s.summary.value_or("")},
+                           {"StartTime", time(s.start_time.value_or(at))}};
+  if (s.end_time) detail["EndTime"] = time(*s.end_time);
+  if (s.root_cause_service_id) detail["RootCauseServiceId"] = nlohmann::json::parse(encode_json(*s.root_cause_service_id));
+  const auto add_impact = [&](const char* name, const std::optional<RequestImpactStatistics>& impact) {
+    if (impact) detail[name] = nlohmann::json::parse(encode_json(*impact));
+  };
+  add_impact("ClientRequestImpactStatistics", s.client_request_impact_statistics);
+  add_impact("RootCauseServiceRequestImpactStatistics", s.root_cause_service_request_impact_statistics);
   return nlohmann::json{{"version", "0"},
+                        {"id", id},
                         {"source", "aws.xray"},
                         {"detail-type", "AWS X-Ray Insight Update"},
+                        {"account", scope.account},
+                        {"time", time(at)},
+                        {"region", scope.region},
+                        {"resources", nlohmann::json::array({s.group_arn.value_or("")})},
                         {"detail", detail}}
       .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
@@ -155,20 +168,74 @@ void InsightWorker::tick(Timestamp now) {
   }
 }
 
+namespace {
+
+constexpr std::size_t kValuesMax = 150;  // of one datum
+
+// Counts of one kind of item and how long it took, under the same dimensions.
+class ItemMetrics {
+ public:
+  ItemMetrics(std::vector<SinkDatum>& out, std::vector<std::pair<std::string, std::string>> dimensions, Timestamp time)
+      : out_(out), dimensions_(std::move(dimensions)), time_(time) {}
+
+  void add(const traces::ItemTotals& totals) {
+    count("TotalCount", totals.total());
+    count("OkCount", totals.ok);
+    count("ErrorCount", totals.error + totals.throttle);
+    count("ThrottleCount", totals.throttle);
+    count("FaultCount", totals.fault);
+    const auto& values = totals.durations.values();
+    for (std::size_t first = 0; first < values.size(); first += kValuesMax) {
+      auto& datum = make("ResponseTime", "Seconds");
+      for (std::size_t i = first; i < std::min(values.size(), first + kValuesMax); ++i) {
+        if (values[i].second <= 0) continue;
+        datum.values.push_back(static_cast<double>(values[i].first) / 1000);
+        datum.counts.push_back(static_cast<double>(values[i].second));
+      }
+      if (datum.values.empty()) out_.pop_back();
+    }
+  }
+  void count(const char* name, std::int64_t value) { make(name, "Count").values = {static_cast<double>(value)}; }
+
+ private:
+  SinkDatum& make(const char* name, const char* unit) {
+    SinkDatum datum;
+    datum.metric_namespace = "AWS/X-Ray";
+    datum.metric_name = name;
+    datum.dimensions = dimensions_;
+    datum.time = time_;
+    datum.unit = unit_code(unit).value_or(kUnitNone);
+    out_.push_back(std::move(datum));
+    return out_.back();
+  }
+  std::vector<SinkDatum>& out_;
+  std::vector<std::pair<std::string, std::string>> dimensions_;
+  Timestamp time_;
+};
+
+}  // namespace
+
+// Of the group: what its clients saw. Of each service (with the Default group, which has every trace):
+// what it did, as its node in the map.
 void InsightWorker::put_metrics(const TraceScope& scope, const CompiledGroup& group, std::int64_t minute,
                                 const traces::Graph& graph) {
-  if (xray_.sinks().metrics == nullptr) return;
   const auto clients = client_totals(graph);
-  if (clients.items <= 0) return;
+  const Timestamp time = from_ms(minute * kMinute.count());
   std::vector<SinkDatum> datums;
-  SinkDatum count;
-  count.metric_namespace = "AWS/X-Ray";
-  count.metric_name = "ApproximateTraceCount";
-  count.dimensions = {{"GroupName", group.name}};
-  count.time = from_ms(minute * kMinute.count());
-  count.unit = unit_code("Count").value_or(kUnitNone);
-  count.values = {static_cast<double>(clients.items)};
-  datums.push_back(std::move(count));
+  if (clients.items > 0) {
+    ItemMetrics of_group(datums, {{"GroupName", group.name}}, time);
+    of_group.count("ApproximateTraceCount", clients.items);
+    of_group.add(clients);
+  }
+  for (std::size_t i = 0; group.label == 0 && i < graph.keys().size() && i < kServicesWithMetricsMax; ++i) {
+    const auto& key = graph.keys()[i];
+    const auto& totals = graph.node(i).totals;
+    if (key.type == traces::kClientType || totals.total() <= 0) continue;
+    std::vector<std::pair<std::string, std::string>> dimensions{{"ServiceName", key.name}};
+    if (!key.type.empty()) dimensions.emplace_back("ServiceType", key.type);
+    ItemMetrics(datums, std::move(dimensions), time).add(totals);
+  }
+  if (datums.empty()) return;
   const auto put = xray_.sinks().metrics->put_metrics(scope.account, scope.region, datums);
   if (!put.ok()) LOG_WARN("x-ray: metrics of group {} were not stored: {}", group.name, put.error().message());
 }
@@ -226,7 +293,8 @@ void InsightWorker::look_at(const TraceScope& scope, const CompiledGroup& group,
     insight.summary.last_update_time = end;
     if (auto stored = store(xray_.resources(), scope, insight); !stored.ok())
       LOG_WARN("x-ray: an insight was not stored: {}", stored.error().message());
-    if (notify && group.notifications && xray_.sinks().notify) xray_.sinks().notify(scope, notification(insight));
+    if (notify && group.notifications && xray_.sinks().notify) 
+      xray_.sinks().notify(scope, notification(scope, insight, end, xray_.random().uuid()));
   };
   for (const auto& cluster : clusters(graph, current)) {
     auto found = std::find_if(open.begin(), open.end(), [&](const StoredInsight& each) {

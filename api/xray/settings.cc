@@ -11,7 +11,6 @@ namespace {
 
 constexpr const char* kEncryption = "encryption";
 constexpr const char* kIndexing = "indexing-rule-Default";
-constexpr const char* kDestination = "segment-destination";
 // A new destination is answered as pending for as long.
 constexpr Millis kDestinationPending{1000};
 
@@ -87,7 +86,7 @@ Result<UpdateIndexingRuleResult> update_indexing_rule(Call& call, const UpdateIn
 }
 
 StoredDestination destination(const Call& call) {
-  return stored_or(call, kDestination,
+  return stored_or(call, kDestinationSetting,
                    StoredDestination{.destination = TraceSegmentDestination::XRay, .changed_at = Timestamp{}});
 }
 
@@ -108,7 +107,8 @@ Result<UpdateTraceSegmentDestinationResult> update_trace_segment_destination(
   auto stored = destination(call);
   if (in.destination && *in.destination != stored.destination) {
     stored = {.destination = *in.destination, .changed_at = call.now};
-    TRYV(store(call, kDestination, stored));
+    TRYV(store(call, kDestinationSetting, stored));
+    xray_of(call).note_destination_change(scope_of(call));
   }
   return UpdateTraceSegmentDestinationResult{.destination = stored.destination, .status = status_of(call, stored)};
 }

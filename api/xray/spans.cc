@@ -69,13 +69,13 @@ void add(const std::string& trace, const json& entity, const std::string& parent
     if (!link.is_object() || !link.contains("trace_id") || !link["trace_id"].is_string()) continue;
     auto hex = link["trace_id"].get<std::string>();
     if (hex.size() == 35) hex = hex.substr(2, 8) + hex.substr(11);
-    links.push_back({{"traceId", hex}, {"spanId", link.value("id", "")}, {"attributes", link.value("attributes", json::object())}});
+    links.push_back({{"traceId", hex}, {"spanId", link.contains("id") ? link["id"] : json("")}, {"attributes", link.value("attributes", json::object())}});
   }
   const bool failed = flag(entity, "fault") || flag(entity, "error");
   json span = {{"traceId", trace},
                {"spanId", id},
                {"flags", 1},
-               {"name", entity.value("name", "")},
+               {"name", entity.contains("name") && entity["name"].is_string() ? entity["name"] : json("")},
                {"kind", segment ? "SERVER" : call ? "CLIENT" : "INTERNAL"},
                {"startTimeUnixNano", start},
                {"endTimeUnixNano", end},
@@ -87,23 +87,46 @@ void add(const std::string& trace, const json& entity, const std::string& parent
                {"resource", {{"attributes", resource}}},
                {"scope", {{"name", "fogwatch"}, {"version", "1"}}}};
   if (!parent.empty()) span["parentSpanId"] = parent;
-  out.push_back({id, span.dump(-1, ' ', false, json::error_handler_t::replace)});
-  for (const auto& child : entity.value("subsegments", json::array())) add(trace, child, id, resource, false, out);
+  out.push_back({id, end / 1'000'000, span.dump(-1, ' ', false, json::error_handler_t::replace)});
+  const auto children = entity.find("subsegments");
+  if (children == entity.end() || !children->is_array()) return;
+  for (const auto& child : *children) add(trace, child, id, resource, false, out);
+}
+
+}  // namespace
+
+namespace {
+
+void add_document(traces::TraceId trace, const json& document, std::vector<SpanText>& out) {
+  if (!document.is_object()) return;
+  auto hex = to_string(trace);
+  hex = hex.substr(2, 8) + hex.substr(11);
+  const auto text = [&](const char* name) {
+    const auto found = document.find(name);
+    return found != document.end() && found->is_string() ? found->get<std::string>() : std::string();
+  };
+  const bool segment = text("type") != "subsegment" && !flag(document, "inferred");
+  json resource = json::object();
+  if (segment || flag(document, "inferred")) resource["service.name"] = text("name");
+  if (const auto origin = text("origin"); !origin.empty()) resource["cloud.platform"] = origin;
+  add(hex, document, text("parent_id"), resource, segment, out);
 }
 
 }  // namespace
 
 std::vector<SpanText> spans_of(traces::TraceId trace, std::string_view document) {
   std::vector<SpanText> out;
-  const auto json_document = json::parse(document, nullptr, false);
-  if (!json_document.is_object()) return out;
-  auto hex = to_string(trace);
-  hex = hex.substr(2, 8) + hex.substr(11);
-  json resource = {{"service.name", json_document.value("name", "")}};
-  if (json_document.contains("origin")) resource["cloud.platform"] = json_document["origin"];
-  const bool segment = json_document.value("type", "") != "subsegment" && !flag(json_document, "inferred");
-  add(hex, json_document, json_document.value("parent_id", ""), resource, segment, out);
+  add_document(trace, json::parse(document, nullptr, false), out);
   return out;
+}
+
+void append_spans_of_sent(std::string_view document, std::vector<SpanText>& out) {
+  auto parsed = json::parse(document, nullptr, false);
+  if (!parsed.is_array()) parsed = json::array({std::move(parsed)});
+  for (const auto& each : parsed) {
+    if (!each.is_object() || !each.contains("trace_id") || !each["trace_id"].is_string()) continue;
+    if (const auto id = traces::parse_trace_id(each["trace_id"].get<std::string>())) add_document(*id, each, out);
+  }
 }
 
 }  // namespace fog::xray

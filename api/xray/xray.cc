@@ -3,7 +3,9 @@
 #include "api/codec/json.h"
 #include "api/xray/documents.h"
 #include "api/xray/model.h"
+#include "api/xray/settings.h"
 #include "api/xray/shapes.h"
+#include "api/xray/spans.h"
 #include "storage/base/hash.h"
 #include "storage/base/log.h"
 
@@ -27,9 +29,41 @@ XRay::XRay(TraceStore& traces, ResourceStore& resources, const Clock& clock, Ran
       if (group.label != 0 && group.filter.matches(trace)) labels.push_back(group.label);
     return labels;
   });
+  if (sinks_.logs != nullptr)
+    traces_.set_listener([this](const TraceScope& scope, std::span<const std::string_view> documents) -> Lsn {
+      return writes_spans(scope) ? write_spans(scope, documents) : 0;
+    });
 }
 
-XRay::~XRay() { traces_.set_labeller({}); }
+XRay::~XRay() {
+  traces_.set_labeller({});
+  traces_.set_listener({});
+}
+
+bool XRay::writes_spans(const TraceScope& scope) {
+  {
+    auto known = span_scopes_.lock_shared();
+    if (const auto found = known->find(scope); found != known->end()) return found->second;
+  }
+  const auto document = resources_.get({kSettingKind, scope.account, scope.region, kDestinationSetting});
+  const auto stored = document ? decode_json<StoredDestination>(*document) : Result<StoredDestination>(StoredDestination{});
+  const bool writes = document && stored.ok() && stored->destination == TraceSegmentDestination::CloudWatchLogs;
+  return (*span_scopes_.lock())[scope] = writes;
+}
+
+// One event a span, at the time the span ended. What logs refuse (spans of a month ago) stays a trace only.
+Lsn XRay::write_spans(const TraceScope& scope, std::span<const std::string_view> documents) {
+  std::vector<SpanText> spans;
+  for (const auto document : documents) append_spans_of_sent(document, spans);
+  std::vector<LogEventIn> events;
+  events.reserve(spans.size());
+  for (const auto& span : spans) events.push_back({span.end_ms, span.json});
+  if (events.empty()) return 0;
+  const auto put = sinks_.logs->put_logs(scope.account, scope.region, kSpanGroup, kSpanStream, events, true);
+  if (put.ok()) return put->lsn;
+  LOG_WARN("x-ray: {} spans did not get into {}: {}", events.size(), kSpanGroup, put.error().message());
+  return 0;
+}
 
 std::shared_ptr<const Groups> XRay::groups(const TraceScope& scope) {
   {
@@ -124,6 +158,7 @@ Status XRay::reset(std::string_view account, std::string_view region) {
     return (account.empty() || scope.account == account) && (region.empty() || scope.region == region);
   };
   std::erase_if(*groups_.lock(), [&](const auto& each) { return hit(each.first); });
+  std::erase_if(*span_scopes_.lock(), [&](const auto& each) { return hit(each.first); });
   std::erase_if(*sampling_.lock(), [&](const auto& each) { return hit(each.first); });
   std::erase_if(*retrievals_.lock(), [&](const auto& each) { return hit(each.second.scope); });
   std::erase_if(*telemetry_->by_host.lock(), [&](const auto& each) { return hit(each.first); });

@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -68,7 +69,7 @@ struct RetrievalJob {
 
 class XRay final : public Resettable {
  public:
-  // Where insight events of groups with notifications go; absent: nowhere.
+  // Where insight events (EventBridge's JSON) of groups with notifications go; absent: nowhere.
   using InsightNotifier = std::function<void(const TraceScope&, const std::string& event_json)>;
   struct Sinks {
     MetricSink* metrics = nullptr;
@@ -97,10 +98,15 @@ class XRay final : public Resettable {
   void note_telemetry(const TraceScope& scope, const std::string& host, TelemetryRecord record);
   std::map<std::string, TelemetryRecord> telemetry(const TraceScope& scope) const;
 
+  // Whether segments go to CloudWatch Logs too, as spans (UpdateTraceSegmentDestination).
+  bool writes_spans(const TraceScope& scope);
+  void note_destination_change(const TraceScope& scope) { span_scopes_.lock()->erase(scope); }
+
   Status reset(std::string_view account, std::string_view region) override;
 
  private:
   struct Telemetry;
+  Lsn write_spans(const TraceScope& scope, std::span<const std::string_view> documents);
 
   TraceStore& traces_;
   ResourceStore& resources_;
@@ -110,6 +116,7 @@ class XRay final : public Resettable {
   Guarded<std::map<TraceScope, std::shared_ptr<const Groups>>> groups_;
   Guarded<std::map<TraceScope, SamplingState>> sampling_;
   Guarded<std::map<std::string, RetrievalJob>> retrievals_;
+  Guarded<std::map<TraceScope, bool>> span_scopes_;  // as far as asked
   std::unique_ptr<Telemetry> telemetry_;
 };
 

@@ -144,6 +144,7 @@ class Engine final : public TraceStore {
   Result<std::map<std::int64_t, Graph>> minutes(const TraceScope& scope, Timestamp from,
                                                 Timestamp to, std::uint64_t label) override;
   void set_labeller(Labeller labeller) override { labeller_ = std::move(labeller); }
+  void set_listener(Listener listener) override { listener_ = std::move(listener); }
   void settle_labels(const TraceScope& scope) override;
   Status erase(std::string_view account, std::string_view region) override;
   std::vector<TraceScope> scopes() const override;
@@ -190,6 +191,7 @@ class Engine final : public TraceStore {
   Wal& wal_;
   const Clock& clock_;
   Labeller labeller_;
+  Listener listener_;
   Guarded<Head> head_;
   mutable Guarded<Catalogue> catalogue_;
   Guarded<Days> days_;

@@ -89,6 +89,13 @@ TraceStore::Receipt Engine::append(const TraceScope& scope,
     insert(*head, *number, receipt.lsn, to_ms(now), heads, documents, text_of);
     overfull = head->bytes > 2 * options_.head_bytes_max;
   }
+  if (listener_) {
+    std::vector<std::string_view> told;
+    told.reserve(accepted);
+    for (std::size_t i = 0; i < documents.size(); ++i)
+      if (receipt.verdicts[i].fault == DocumentFault::kNone) told.push_back(documents[i]);
+    receipt.lsn = std::max(receipt.lsn, listener_(scope, told));
+  }
   if (overfull) tick(now);  // whoever writes faster than sealing keeps up helps sealing
   return receipt;
 }
