@@ -2,6 +2,7 @@
 
 #include "storage/base/log.h"
 #include "storage/segments/limits.h"
+#include "storage/segments/sync_point.h"
 
 #include <system_error>
 
@@ -536,7 +537,9 @@ Status LogGroup::seal() {
     }
     std::vector<SegmentPtr> made;
     if (head != nullptr) {
-      for (const EncodedDay& day : head->encoded(*hidden, limits_, admitter())) {
+      const std::vector<EncodedDay>& days = head->encoded(*hidden, limits_, admitter());
+      sync_point("encoded");
+      for (const EncodedDay& day : days) {
         TRY(SegmentPtr segment, store_day(day, head->last_lsn(), {}));
         made.push_back(std::move(segment));
       }
@@ -577,6 +580,7 @@ Status LogGroup::seal() {
     state_.oldest_wal_bytes = wal_bytes_at_newer;
     const bool only_operations = head == nullptr;
     refresh_unapplied();
+    sync_point("sealed");
     if (only_operations) return Ok{};
   }
 }
@@ -681,6 +685,7 @@ Result<bool> LogGroup::merge() {
           }
       return true;
     }
+    sync_point("joined");
     std::vector<std::uint64_t> replaces;
     std::set<std::uint64_t> gone;
     for (const SegmentPtr& part : parts) {
@@ -711,6 +716,7 @@ Result<bool> LogGroup::merge() {
     }
     for (const SegmentPtr& part : parts)
       if (part->file != nullptr) part->file->doom();
+    sync_point("merged");
     ++counters_.merges;
     return true;
   }

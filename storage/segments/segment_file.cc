@@ -12,6 +12,7 @@
 
 #include "storage/base/hash.h"
 #include "storage/segments/limits.h"
+#include "storage/segments/sync_point.h"
 
 #include <fmt/format.h>
 
@@ -84,7 +85,10 @@ bool read_summaries(ByteReader& in, std::vector<BlockSummary>& blocks) {
 
 SegmentFile::~SegmentFile() {
   if (fd_ >= 0) ::close(fd_);
-  if (doomed_.load()) ::unlink(path_.c_str());
+  if (doomed_.load()) {
+    ::unlink(path_.c_str());
+    sync_point("file deleted");
+  }
 }
 
 Result<std::string> SegmentFile::read(std::uint64_t offset, std::size_t size) const {
@@ -120,15 +124,22 @@ Status write_file_atomically(const std::filesystem::path& path, std::string_view
   {
     const OpenFile file{::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640)};
     if (file.fd < 0) return system_error(temporary, "cannot create");
-    if (!write_all(file.fd, head) || !write_all(file.fd, body) || !write_all(file.fd, tail) ||
-        ::fdatasync(file.fd) != 0) {
+    sync_point("file created");
+    bool ok = write_all(file.fd, head) && write_all(file.fd, body) && write_all(file.fd, tail);
+    sync_point("file written");
+    ok = ok && ::fdatasync(file.fd) == 0;
+    if (!ok) {
       Error error = system_error(temporary, "cannot write");
       ::unlink(temporary.c_str());
       return error;
     }
   }
+  sync_point("file synced");
   if (::rename(temporary.c_str(), path.c_str()) != 0) return system_error(path, "cannot rename to");
-  return sync_folder(path.parent_path());
+  sync_point("file renamed");
+  TRYV(sync_folder(path.parent_path()));
+  sync_point("folder synced");
+  return Ok{};
 }
 
 Result<std::string> read_whole_file(const std::filesystem::path& path) {

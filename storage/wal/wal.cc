@@ -13,6 +13,8 @@
 // 01 00 00 00 00 00 00 00, 01, 07 00 00 00 00 00 00 00, 68 69.
 #include "storage/wal/wal.h"
 
+#include "storage/wal/check.h"
+
 #include "storage/base/bytes.h"
 #include "storage/base/hash.h"
 #include "storage/base/log.h"
@@ -500,6 +502,48 @@ Result<std::unique_ptr<Wal>> Wal::open(Options options) {
   TRYV(wal->recover());
   wal->start();
   return std::unique_ptr<Wal>(std::move(wal));
+}
+
+Result<std::vector<std::string>> check_wal_folder(const std::filesystem::path& folder) {
+  std::error_code error;
+  std::map<Lsn, fs::path> files;
+  for (const auto& entry : fs::directory_iterator(folder, error))
+    if (const auto first = lsn_of_name(entry.path())) files.emplace(*first, entry.path());
+  if (error) return Error::not_found(folder.string() + ": " + error.message());
+  std::vector<std::string> findings;
+  Lsn expected = 1;
+  for (const auto& [first, path] : files) {
+    expected = std::max(expected, first);
+    TRY(const MappedFile mapped, MappedFile::open(path));
+    const std::string_view all = mapped.bytes();
+    const bool is_last = path == files.rbegin()->second;
+    const auto found = [&, name = path.string()](const std::string& what) { findings.push_back(name + ": " + what); };
+    if (all.substr(0, kFileHeaderBytes) != file_header(first)) {
+      if (is_last && all.size() < kFileHeaderBytes && file_header(first).starts_with(all)) continue;  // a crash at its birth
+      found("the header is damaged");
+    }
+    std::size_t damaged = 0;
+    std::size_t at = std::min(kFileHeaderBytes, all.size());
+    while (at < all.size()) {
+      const auto record = parse_record(all.substr(at), expected);
+      if (!record) {
+        ++at;
+        ++damaged;
+        continue;
+      }
+      if (damaged > 0) found(std::to_string(damaged) + " damaged bytes before offset " + std::to_string(at));
+      if (record->lsn != expected && damaged == 0) found("records are missing before offset " + std::to_string(at));
+      damaged = 0;
+      expected = record->lsn + 1;
+      at += kRecordHeaderBytes + record->payload.size();
+    }
+    if (damaged == 0) continue;
+    // A record that is not there to its end is what a crash leaves; it was never acknowledged.
+    const std::string_view tail = all.substr(all.size() - damaged);
+    const bool torn = is_last && (tail.size() < kRecordHeaderBytes || read_header(tail).length > tail.size() - kRecordHeaderBytes);
+    if (!torn) found(std::to_string(damaged) + " damaged bytes at the end");
+  }
+  return findings;
 }
 
 }  // namespace fog

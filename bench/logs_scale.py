@@ -1,0 +1,275 @@
+"""Logs at 1 M, 5 M and 50 M events: one table of sizes, times and memory, from a server that this starts.
+
+  python3 bench/logs_scale.py [--build build/release] [--events 1000000,5000000,50000000] [--file F]
+
+Data is made by bench_log_writer (seeded; or --file with one {"g","s","t","m"} a line) and put over HTTP,
+strict durability. Every query's rows are checked against what was put; a wrong row ends the run. One core:
+server on core 0, this on core 1. "ms" is StartQuery to Complete on the wall, "cpu" the server's CPU time for
+it; judge by cpu when the machine is not idle. Then, at the largest size: two cores, queries while data comes
+in at half speed, the first rows of a long query, and what StopQuery frees. Results also go to
+build/bench/logs_scale.json.
+"""
+import argparse
+import json
+import os
+import pathlib
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import http.client
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent
+sys.path[:0] = [str(ROOT / "tests/run")]
+from server import Server  # noqa: E402
+
+TICKS = os.sysconf("SC_CLK_TCK")
+REGEX = r"filter @message like /Retry [23] of 3|reset by peer|[0-9]{3} dies/ | stats count(*) as n"
+
+
+class Bench:
+    def __init__(self, build, folder):
+        self.build, self.folder = build, folder
+        self.server = None
+
+    def start(self, cores):
+        self.server = Server(self.folder / "data", program=self.build / "fogwatch", wrap=["taskset", "-c", cores])
+        began = time.perf_counter()
+        self.server.start()
+        self.link = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=3600)
+        self.call("DescribeLogGroups", limit=1)
+        return (time.perf_counter() - began) * 1000
+
+    def stop(self):
+        self.link.close()
+        self.server.stop(120)
+
+    def call(self, operation, **request):
+        self.link.request("POST", "/", json.dumps(request), {
+            "Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": f"Logs_20140328.{operation}",
+            "Authorization": "AWS4-HMAC-SHA256 Credential=test/20261101/us-east-1/logs/aws4_request, SignedHeaders=host, Signature=" + "0" * 64})
+        answer = self.link.getresponse()
+        body = answer.read()
+        if answer.status != 200:
+            raise SystemExit(f"{operation}: {answer.status} {body[:500]!r}")
+        return json.loads(body or b"{}")
+
+    def cpu(self):
+        # Nanoseconds of all threads: finer than /proc/PID/stat's ticks.
+        total = 0
+        for task in pathlib.Path(f"/proc/{self.server.pid}/task").iterdir():
+            try:
+                total += int((task / "schedstat").read_text().split()[0])
+            except OSError:
+                pass
+        return total / 1e9
+
+    def rss(self):
+        for line in pathlib.Path(f"/proc/{self.server.pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) / 1024
+        return 0.0
+
+    def write(self, events, *more):
+        writer = subprocess.run(["taskset", "-c", "1", str(self.build / "bench_log_writer"), "--port", str(self.server.port), "--events", str(events), *map(str, more)],
+                                stdout=subprocess.PIPE, check=True)
+        return json.loads(writer.stdout)
+
+    def begin(self, put, text):
+        return self.call("StartQuery", logGroupNames=put["groups"], startTime=put["first_ms"] // 1000, endTime=put["last_ms"] // 1000, queryString=text)["queryId"]
+
+    def query(self, put, text):
+        """(rows as dicts, wall ms, server CPU ms)"""
+        cpu, began = self.cpu(), time.perf_counter()
+        query_id = self.begin(put, text)
+        while True:
+            answer = self.call("GetQueryResults", queryId=query_id)
+            if answer["status"] not in ("Scheduled", "Running"):
+                break
+            time.sleep(0.0005)
+        ms = (time.perf_counter() - began) * 1000
+        spent = (self.cpu() - cpu) * 1000
+        if answer["status"] != "Complete":
+            raise SystemExit(f"{text}: {answer['status']}")
+        return [{c["field"]: c["value"] for c in row} for row in answer["results"]], ms, spent
+
+    def disk(self):
+        return sum(f.stat().st_size for f in (self.folder / "data" / "logs").rglob("*") if f.is_file())
+
+
+def queries(put):
+    """name -> (text, check of the rows)"""
+    def levels(rows):
+        return {r["level"]: int(r["n"]) for r in rows if "level" in r} == put["levels"] and sum(int(r["n"]) for r in rows) == put["events"]
+    return {
+        "needle by field": (f'filter request_id = "{put["needle"]}" | fields @timestamp, @message', lambda r: len(r) >= 1 and all(put["needle"] in x["@message"] for x in r)),
+        "needle in message": (f'filter @message like "{put["needle"]}" | fields @message', lambda r: len(r) >= 1 and all(put["needle"] in x["@message"] for x in r)),
+        "newest 100 with ERROR": ("fields @timestamp, @message | filter @message like /ERROR/ | sort @timestamp desc | limit 100",
+                                  lambda r: len(r) == min(100, put["errors"]) and all("ERROR" in x["@message"] for x in r) and r == sorted(r, key=lambda x: x["@timestamp"], reverse=True)),
+        "count by level": ("stats count(*) as n by level", levels),
+        "avg by bin(5m)": ("stats avg(latency_ms) as a, count(*) as n by bin(5m)", lambda r: sum(int(x["n"]) for x in r) == put["events"]),
+        "top 10 by sum": ("stats sum(tokens) as t by model | sort t desc | limit 10", lambda r: 1 <= len(r) <= 11),
+        "pct 99 by model": ("stats pct(latency_ms, 99) as p, count(*) as n by model", lambda r: sum(int(x["n"]) for x in r) == put["events"]),
+        "count of ERROR": ("filter @message like /ERROR/ | stats count(*) as n", lambda r: int(r[0]["n"]) == put["errors"]),
+        "regex count": (REGEX, lambda r: int(r[0]["n"]) > 0),
+    }
+
+
+def measure(bench, put, rounds, names=None):
+    out = {}
+    for name, (text, is_right) in queries(put).items():
+        if names and name not in names:
+            continue
+        walls, cpus = [], []
+        for _ in range(rounds):
+            rows, ms, cpu = bench.query(put, text)
+            if not is_right(rows):
+                raise SystemExit(f"wrong rows for {name}: {rows[:3]}")
+            walls.append(ms)
+            cpus.append(cpu)
+        out[name] = {"ms": statistics.median(walls), "cpu": statistics.median(cpus), "best_ms": min(walls)}
+    return out
+
+
+def drop_caches(folder):
+    for path in pathlib.Path(folder).rglob("*"):
+        if path.is_file():
+            fd = os.open(path, os.O_RDONLY)
+            os.fsync(fd)
+            os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+            os.close(fd)
+
+
+def settle(bench):
+    """Until sealing and merging are over: no CPU for a second."""
+    for _ in range(120):
+        cpu = bench.cpu()
+        time.sleep(1)
+        if bench.cpu() - cpu < 0.05:
+            return
+
+
+def one_size(build, events, more, rounds):
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="fogwatch-scale-"))
+    bench = Bench(build, folder)
+    result = {"events": events, "load": os.getloadavg()[0]}
+    try:
+        bench.start("0")
+        idle, cpu = bench.rss(), bench.cpu()
+        put = bench.write(events, *more)
+        result["rss_after_mib"] = bench.rss()
+        settle(bench)
+        spent = bench.cpu() - cpu
+        result |= {"events": put["events"], "raw_mb": put["bytes"] / 1e6, "wall_per_s": put["events"] / put["seconds"], "events_per_cpu_s": put["events"] / spent,
+                   "rss_idle_mib": idle, "rss_settled_mib": bench.rss()}
+        bench.stop()
+        result["ratio"] = put["bytes"] / bench.disk()
+        drop_caches(folder)
+        result["open_cold_ms"] = bench.start("0")
+        cold = {name: bench.query(put, queries(put)[name][0])[1] for name in ("needle by field",)}
+        result["cold_ms"] = cold
+        bench.stop()
+        result["open_ms"] = bench.start("0")
+        result["queries"] = measure(bench, put, rounds)
+        result["rss_queries_mib"] = bench.rss()
+        return bench, put, result
+    except BaseException:
+        if bench.server and bench.server.is_alive():
+            bench.server.kill()
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def more_checks(bench, put, rate):
+    """At one size: first rows, StopQuery, while writing, two cores."""
+    out = {}
+    # First rows of a long query: an unselective sort that needs every block.
+    slow = "fields @timestamp, @message, strlen(regexReplace(@message, /[aeiou]+/, '')) as s | filter s > 10 | sort s desc | limit 1000"
+    began = time.perf_counter()
+    query_id = bench.begin(put, slow)
+    while True:
+        answer = bench.call("GetQueryResults", queryId=query_id)
+        if answer["results"]:
+            break
+        if answer["status"] != "Running" and answer["status"] != "Scheduled":
+            break
+        time.sleep(0.002)
+    out["first_rows_ms"] = (time.perf_counter() - began) * 1000
+    out["first_rows_status"] = answer["status"]
+    # StopQuery: CPU after it.
+    bench.call("StopQuery", queryId=query_id) if answer["status"] == "Running" else None
+    stopped, last = time.perf_counter(), bench.cpu()
+    busy_until = 0.0
+    while time.perf_counter() - stopped < 0.5:
+        time.sleep(0.005)
+        cpu = bench.cpu()
+        if cpu - last > 0.002:
+            busy_until = (time.perf_counter() - stopped) * 1000
+        last = cpu
+    out["cores_free_after_stop_ms"] = busy_until
+    # Queries while events come in at half speed, both cores for both.
+    bench.stop()
+    bench.start("0,1")
+    full = ("count by level", "avg by bin(5m)", "top 10 by sum", "pct 99 by model", "regex count")
+    out["two_cores"] = measure(bench, put, 5, full)
+    bench.stop()
+    bench.start("0")
+    quiet = measure(bench, put, 5, full)
+    out["one_core"] = quiet
+    writer = subprocess.Popen(["taskset", "-c", "1", str(bench.build / "bench_log_writer"), "--port", str(bench.server.port), "--events", "100000000",
+                               "--start-ms", str(put["last_ms"] + 60_000 - 0), "--rate", str(rate / 2)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        time.sleep(2)
+        out["while_writing"] = measure(bench, put, 5, full)
+    finally:
+        writer.kill()
+        writer.wait()
+    return out
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", default="build/release")
+    parser.add_argument("--events", default="1000000,5000000,50000000")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--file", help="lines of data instead of made ones")
+    options = parser.parse_args()
+    build = (ROOT / options.build).resolve()
+    more = ["--file", options.file] if options.file else []
+    results, extra = [], None
+    sizes = [int(n) for n in options.events.split(",")]
+    for n in sizes:
+        bench, put, result = one_size(build, n, more, options.rounds)
+        try:
+            if n == (5_000_000 if 5_000_000 in sizes else sizes[-1]):
+                extra = more_checks(bench, put, result["events_per_cpu_s"])
+        finally:
+            bench.stop() if bench.server.is_alive() else None
+            shutil.rmtree(bench.folder, ignore_errors=True)
+        results.append(result)
+        print(f"{n} events done", file=sys.stderr)
+    out = ROOT / "build/bench"
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "logs_scale.json").write_text(json.dumps({"sizes": results, "more": extra}, indent=1))
+    head = [f"{r['events'] / 1e6:g} M" for r in results]
+    print("| | " + " | ".join(head) + " |\n|---|" + "---:|" * len(head))
+    rows = {"events put per server-CPU second": "events_per_cpu_s", "events put per second": "wall_per_s", "raw / stored": "ratio", "memory after writing, MiB": "rss_after_mib",
+            "memory when settled, MiB": "rss_settled_mib", "memory after the queries, MiB": "rss_queries_mib", "opening, ms": "open_ms", "opening cold, ms": "open_cold_ms", "1-minute load": "load"}
+    for title, key in rows.items():
+        print(f"| {title} | " + " | ".join(f"{r[key]:,.0f}" if r[key] >= 100 else f"{r[key]:.1f}" for r in results) + " |")
+    print("| needle, cold, ms | " + " | ".join(f"{r['cold_ms']['needle by field']:.1f}" for r in results) + " |")
+    for name in results[0]["queries"]:
+        print(f"| {name}: ms (CPU ms) | " + " | ".join(f"{r['queries'][name]['ms']:.1f} ({r['queries'][name]['cpu']:.1f})" for r in results) + " |")
+    if extra:
+        print(f"\nfirst rows of a long query: {extra['first_rows_ms']:.0f} ms ({extra['first_rows_status']}); cores free {extra['cores_free_after_stop_ms']:.0f} ms after StopQuery\n")
+        print("| | one core, ms | two cores, ms | speed-up | while writing at half speed, ms | slower |\n|---|---:|---:|---:|---:|---:|")
+        for name, one in extra["one_core"].items():
+            two, busy = extra["two_cores"][name], extra["while_writing"][name]
+            print(f"| {name} | {one['ms']:.1f} | {two['ms']:.1f} | {one['ms'] / two['ms']:.2f}x | {busy['ms']:.1f} | {busy['ms'] / one['ms']:.2f}x |")
+
+
+if __name__ == "__main__":
+    main()
