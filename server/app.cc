@@ -35,6 +35,7 @@
 #include "storage/resource_store.h"
 #include "storage/sqlite/database.h"
 #include "storage/trace_store.h"
+#include "storage/wal/check.h"
 #include "storage/wal/resource_log.h"
 #include "storage/wal/wal.h"
 
@@ -568,7 +569,7 @@ bool App::stop(Millis grace) {
   return drained;
 }
 
-// Every file once: checksums of log segments, the structure of every database.
+// Every file once: checksums of log segments and of the write-ahead log, the structure of every database.
 Result<std::vector<std::string>> check_data_folder(const std::filesystem::path& folder) {
   std::error_code error;
   if (!std::filesystem::is_regular_file(folder / "FORMAT", error)) {
@@ -579,6 +580,10 @@ Result<std::vector<std::string>> check_data_folder(const std::filesystem::path& 
   if (std::filesystem::is_directory(folder / "logs", error)) {
     TRY(auto report, check_log_folder(folder / "logs"));
     findings = std::move(report.findings);
+  }
+  if (std::filesystem::is_directory(folder / "wal", error)) {
+    TRY(auto damaged, check_wal_folder(folder / "wal"));
+    findings.insert(findings.end(), damaged.begin(), damaged.end());
   }
   for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
     if (!entry.is_regular_file() || entry.path().extension() != ".db") continue;
