@@ -198,7 +198,30 @@ constexpr Option kOptions[] = {
        c.syslog_group = v;
        return Ok{};
      }},
-    {"log-destinations", "ARN=TO,...", "where subscription filters lead: a URL, aws+URL, sns:ARN or file:FOLDER for ARNs that begin so",
+    {"statsd-listen", "ADDRESS:PORT|off", "StatsD, UDP and TCP (off; its usual port is 8125)",
+     [](Config& c, const std::string& v) { return apply_door(c.statsd_listen, v); }},
+    {"statsd-namespace", "NAME", "namespace of what StatsD brings (CWAgent)",
+     [](Config& c, const std::string& v) -> Status {
+       if (v.empty() || v.size() > 255 || v.front() == ':') return Error::invalid(fmt::format("statsd-namespace: '{}' is no namespace", v));
+       c.statsd_namespace = v;
+       return Ok{};
+     }},
+    {"metric-stream-destinations", "ARN=TO,...", "where metric streams lead: a URL or file:FOLDER for a Firehose ARN",
+     [](Config& c, const std::string& v) -> Status {
+       c.metric_stream_destinations.clear();
+       for (const std::string& item : split_list(v)) {
+         const std::size_t equal = item.find('=');
+         const std::string to = equal == std::string::npos ? std::string() : item.substr(equal + 1);
+         if (!item.starts_with("arn:") || !(to.starts_with("http://") || to.starts_with("https://") || to.starts_with("file:/"))) {
+           return Error::invalid(fmt::format("metric-stream-destinations: '{}' is not ARN=TO with TO being http(s)://... or file:/FOLDER", item));
+         }
+         c.metric_stream_destinations.emplace_back(item.substr(0, equal), to);
+       }
+       return Ok{};
+     }},
+    {"metric-stream-access-key", "WORD", "what such endpoints are shown as X-Amz-Firehose-Access-Key",
+     [](Config& c, const std::string& v) -> Status { c.metric_stream_access_key = v; return Ok{}; }},
+    {"log-destinations", "ARN=TO,...", "where subscription filters and exports lead: a URL, aws+URL, sns:ARN or file:FOLDER for ARNs that begin so",
      [](Config& c, const std::string& v) -> Status {
        c.log_destinations.clear();
        for (const std::string& item : split_list(v)) {
@@ -214,6 +237,8 @@ constexpr Option kOptions[] = {
        }
        return Ok{};
      }},
+    {"export-root", "FOLDER", "any bucket that logs are exported to is a folder below this one",
+     [](Config& c, const std::string& v) -> Status { c.export_root = v; return Ok{}; }},
     {"log-queue-mb", "N", "megabytes that may wait on disk for the destination of a subscription filter (64)",
      [](Config& c, const std::string& v) { return apply_number(c.log_queue_mb, v, "log-queue-mb", 65536); }},
     {"live-tail-sessions", "N", "live tail sessions of an account and region (64)",
@@ -314,7 +339,8 @@ Status finish(Config& config, const Environment& environment) {
                                                                         {"xray-listen", config.xray_listen},
                                                                         {"otlp-listen", config.otlp_listen},
                                                                         {"emf-listen", config.emf_listen},
-                                                                        {"syslog-listen", config.syslog_listen}};
+                                                                        {"syslog-listen", config.syslog_listen},
+                                                                        {"statsd-listen", config.statsd_listen}};
   for (const auto& [name, address] : doors) {
     if (!address || address->is_loopback() || config.allow_open_dev) continue;
     return Error::invalid(fmt::format(
@@ -328,7 +354,6 @@ Status finish(Config& config, const Environment& environment) {
 // Later versions bring these; an explicit answer beats "unknown command".
 constexpr std::pair<const char*, const char*> kLater[] = {{"backup", "copy a data folder into one file"},
                                                           {"restore", "make a data folder from a backup"},
-                                                          {"ingest-stdin", "send lines of standard input to a log stream"},
                                                           {"apply", "create the resources of a template"}};
 
 }  // namespace
@@ -380,6 +405,16 @@ Result<CommandLine> parse_command_line(const std::vector<std::string>& arguments
   std::string folder;
   check->add_option("folder", folder, "the data folder")->required()->type_name("DIR");
   CLI::App* version = app.add_subcommand("version", "print the version");
+  CommandLine line;
+  CLI::App* ingest = app.add_subcommand("ingest-stdin", "send lines of standard input to a log stream of a running server");
+  ingest->add_option("--url", line.ingest.url, "the server (http://127.0.0.1:4566)")->type_name("URL");
+  ingest->add_option("--group", line.ingest.group, "log group, made when it is missing; with --lambda a function's name")->required()->type_name("NAME");
+  ingest->add_option("--stream", line.ingest.stream, "log stream (one of this run)")->type_name("NAME");
+  ingest->add_option("--region", line.ingest.region, "region (us-east-1)")->type_name("NAME");
+  ingest->add_option("--account", line.ingest.account, "account (000000000000)")->type_name("ID");
+  ingest->add_flag("--emf", line.ingest.emf, "the lines are embedded metric format");
+  ingest->add_flag("--lambda", line.ingest.lambda, "the lines are a Lambda function's: the group is /aws/lambda/NAME");
+  ingest->add_flag("--echo", line.ingest.echo, "also write the lines to standard output");
   std::vector<CLI::App*> later;
   for (const auto& [name, help] : kLater) {
     CLI::App* command = app.add_subcommand(name, fmt::format("{} (not in this version)", help));
@@ -387,13 +422,12 @@ Result<CommandLine> parse_command_line(const std::vector<std::string>& arguments
     later.push_back(command);
   }
 
-  CommandLine line;
   try {
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
     app.parse(reversed);
   } catch (const CLI::CallForHelp&) {
     line.command = Command::kHelp;
-    line.text = (serve->parsed() ? serve : check->parsed() ? check : &app)->help();
+    line.text = (serve->parsed() ? serve : check->parsed() ? check : ingest->parsed() ? ingest : &app)->help();
     return line;
   } catch (const CLI::ParseError& e) {
     return Error::invalid(fmt::format("{}\nRun 'fogwatch --help' for the options.", e.what()));
@@ -405,6 +439,11 @@ Result<CommandLine> parse_command_line(const std::vector<std::string>& arguments
   if (check->parsed()) {
     line.command = Command::kCheck;
     line.folder = folder;
+    return line;
+  }
+  if (ingest->parsed()) {
+    line.command = Command::kIngest;
+    if (const auto url = environment.find("FOGWATCH_URL"); url != environment.end() && ingest->count("--url") == 0) line.ingest.url = url->second;
     return line;
   }
   for (CLI::App* command : later) {

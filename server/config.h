@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "server/ingest_stdin.h"
 #include "storage/base/log.h"
 #include "storage/base/result.h"
 #include "storage/wal/wal.h"
@@ -53,7 +54,13 @@ struct Config {
   SmtpRelay smtp;
   std::optional<ListenAddress> syslog_listen;  // UDP and TCP
   std::string syslog_group = "/syslog";        // where its lines go, a stream a host
+  std::optional<ListenAddress> statsd_listen;  // UDP and TCP
+  std::string statsd_namespace = "CWAgent";
+  // Of metric streams: Firehose ARN, where to (a URL, or file:FOLDER), and the access key that endpoints are shown.
+  std::vector<std::pair<std::string, std::string>> metric_stream_destinations;
+  std::string metric_stream_access_key;
   std::vector<std::pair<std::string, std::string>> log_destinations;  // of subscription filters: ARN prefix, where to
+  std::filesystem::path export_root;    // buckets of log exports are folders below it; empty: only mapped ones
   std::size_t log_queue_mb = 64;        // of one subscription
   std::size_t live_tail_sessions = 64;  // of an account and region
   bool lambda_metrics = true;           // AWS/Lambda from the platform lines of /aws/lambda/NAME
@@ -71,12 +78,13 @@ struct Config {
 
 using Environment = std::map<std::string, std::string>;
 
-enum class Command { kServe, kCheck, kVersion, kHelp, kUnavailable };
+enum class Command { kServe, kCheck, kIngest, kVersion, kHelp, kUnavailable };
 
 struct CommandLine {
   Command command = Command::kServe;
   Config config;               // for serve
   std::filesystem::path folder;  // for check
+  IngestOptions ingest;          // for ingest
   std::string text;            // for help and unavailable: what to print
 };
 

@@ -120,6 +120,15 @@ std::size_t Statsd::take(std::string_view datagram, Timestamp now, std::vector<S
   return bad;
 }
 
+std::optional<Timestamp> Statsd::next_close(Timestamp now) const {
+  std::optional<Timestamp> due;
+  for (const auto& [key, set] : sets_) {
+    const Timestamp end = std::max(now, from_ms((set.minute + 1) * kMinuteMs));
+    if (!due || end < *due) due = end;
+  }
+  return due;
+}
+
 void Statsd::close(Timestamp now, std::vector<SinkDatum>& out) {
   const std::int64_t minute = to_ms(now) / kMinuteMs;
   for (auto at = sets_.begin(); at != sets_.end();) {

@@ -26,6 +26,8 @@ class Statsd {
   std::size_t take(std::string_view datagram, Timestamp now, std::vector<SinkDatum>& out);
   // Sets of minutes that have ended.
   void close(Timestamp now, std::vector<SinkDatum>& out);
+  // When there will be something to close; nothing: no set is open.
+  std::optional<Timestamp> next_close(Timestamp now) const;
 
  private:
   struct Set {
@@ -35,7 +37,7 @@ class Statsd {
   };
   bool take_line(std::string_view line, Timestamp now, std::vector<SinkDatum>& out);
 
-  const std::string namespace_;
+  std::string namespace_;
   std::map<std::string, double, std::less<>> gauges_;  // by name and tags as they came
   std::map<std::string, Set, std::less<>> sets_;
 };
