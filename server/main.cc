@@ -1,4 +1,6 @@
 // fogwatch: the program. Reads the command line, runs the server, waits for a signal.
+#include <malloc.h>
+
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -26,6 +28,29 @@ Environment environment() {
     if (equal != std::string_view::npos) found.emplace(text.substr(0, equal), text.substr(equal + 1));
   }
   return found;
+}
+
+// The instruction set that CMakeLists.txt compiles the JSON reader for; null if all of it is here.
+const char* missing_instructions() {
+#ifdef __x86_64__
+  if (!__builtin_cpu_supports("sse4.2")) return "SSE4.2";
+  if (!__builtin_cpu_supports("popcnt")) return "POPCNT";
+  if (!__builtin_cpu_supports("pclmul")) return "PCLMULQDQ";
+#endif
+  return nullptr;
+}
+
+// Threads share few heaps, and large pieces go back to the system when they are freed: without this the
+// memory of a burst of writes stays with whichever thread handled it.
+void tune_allocator() {
+#ifdef __GLIBC__
+  constexpr int kHeapsMax = 4;
+  constexpr int kLargeBytes = 1 << 20;
+  constexpr int kKeptBytes = 16 << 20;  // at the top of a heap
+  ::mallopt(M_ARENA_MAX, kHeapsMax);
+  ::mallopt(M_MMAP_THRESHOLD, kLargeBytes);
+  ::mallopt(M_TRIM_THRESHOLD, kKeptBytes);
+#endif
 }
 
 int complain(const Error& error) {
@@ -66,12 +91,18 @@ int check(const std::filesystem::path& folder) {
   return findings->empty() ? 0 : 1;
 }
 
+int ingest(const IngestOptions& options) {
+  const Status done = ingest_lines(0, options);
+  return done.ok() ? 0 : complain(done.error());
+}
+
 int run(const std::vector<std::string>& arguments) {
   const auto line = parse_command_line(arguments, environment());
   if (!line.ok()) return complain(line.error());
   switch (line->command) {
     case Command::kServe: return serve(line->config);
     case Command::kCheck: return check(line->folder);
+    case Command::kIngest: return ingest(line->ingest);
     case Command::kVersion: fmt::print("fogwatch {}\n", FOG_VERSION); return 0;
     case Command::kHelp: fmt::print("{}", line->text); return 0;
     case Command::kUnavailable: fmt::print(stderr, "{}\n", line->text); return 2;
@@ -83,6 +114,11 @@ int run(const std::vector<std::string>& arguments) {
 }  // namespace fog
 
 int main(int count, char** values) {
+  if (const char* missing = fog::missing_instructions()) {
+    fmt::print(stderr, "fogwatch: this processor has no {}, which the program is compiled for\n", missing);
+    return 1;
+  }
+  fog::tune_allocator();
   try {
     return fog::run({values + 1, values + count});
   } catch (const std::exception& e) {

@@ -9,6 +9,8 @@
 namespace fog {
 namespace {
 
+static_assert(std::endian::native == std::endian::little, "numbers on the wire are turned round");
+
 enum Major : unsigned { kUnsigned, kNegative, kBytes, kText, kArray, kMap, kTag, kSimple };
 
 constexpr std::uint64_t kIndefinite = ~std::uint64_t{0};
@@ -58,15 +60,19 @@ class Reader {
   bool truncated() { return fail("The CBOR document ends early"); }
   std::size_t left() const { return static_cast<std::size_t>(end_ - at_); }
 
-  bool head(Head& h) {
+  [[gnu::always_inline]] bool head(Head& h) {
     if (at_ == end_) return truncated();
-    h.major = *at_ >> 5;
-    h.info = *at_ & 31;
-    ++at_;
+    const unsigned first = *at_++;
+    h.major = first >> 5;
+    h.info = first & 31;
     if (h.info < 24) {
       h.value = h.info;
       return true;
     }
+    return long_head(h);
+  }
+
+  [[gnu::noinline]] bool long_head(Head& h) {
     if (h.info == 31) {
       if (h.major == kUnsigned || h.major == kNegative || h.major == kTag) return fail("Invalid CBOR item");
       h.value = kIndefinite;
@@ -75,16 +81,28 @@ class Reader {
     if (h.info > 27) return fail("Invalid CBOR item");
     const std::size_t n = std::size_t{1} << (h.info - 24);
     if (left() < n) return truncated();
-    h.value = 0;
-    for (std::size_t i = 0; i < n; ++i) h.value = h.value << 8 | at_[i];
+    switch (n) {
+      case 1: h.value = at_[0]; break;
+      case 2: h.value = static_cast<std::uint64_t>(at_[0]) << 8 | at_[1]; break;
+      case 4: {
+        std::uint32_t word = 0;
+        std::memcpy(&word, at_, 4);
+        h.value = __builtin_bswap32(word);
+        break;
+      }
+      default:
+        std::memcpy(&h.value, at_, 8);
+        h.value = __builtin_bswap64(h.value);
+    }
     at_ += n;
     return true;
   }
 
   // The head behind any tags, of which only `epoch` (tag 1) matters. Decimal fractions and big
   // numbers do not occur in these services.
-  bool untagged(Head& h) {
-    if (!head(h)) return false;
+  bool untagged(Head& h) { return head(h) && (h.major != kTag || behind_tags(h)); }
+
+  [[gnu::noinline]] bool behind_tags(Head& h) {
     for (int n = 0; h.major == kTag; ++n) {
       if (n > kDepthMax) return fail("The document is nested too deeply");
       if (h.value >= 2 && h.value <= 4) return fail("Big numbers are not supported");
@@ -133,6 +151,17 @@ class Reader {
     return true;
   }
 
+  // The structure's next member, if that is the key whose head was just read; then the key is passed.
+  const Member* expected(const Head& key, const Shape& shape, std::size_t& hint) {
+    if (hint >= shape.member_count || key.major != kText) return nullptr;
+    const Member& member = shape.members[hint];
+    const std::size_t n = member.name.size();
+    if (key.value != n || n > left() || !same_bytes(reinterpret_cast<const char*>(at_), member.name.data(), n)) return nullptr;
+    at_ += n;
+    ++hint;
+    return &member;
+  }
+
   bool structure(const Head& map, const Shape& shape, void* out, const Path* path, int depth) {
     if (depth > kDepthMax) return fail("The document is nested too deeply");
     if (map.major != kMap) return fail("Expected a map");
@@ -143,9 +172,12 @@ class Reader {
     Head h;
     while (more(remaining, h, true)) {
       std::string_view name;
-      if (!chars(h, kText, key_, name)) return false;
-      const Member* member = find_member(shape, name, hint);
-      const bool is_type = name == "__type";
+      const Member* member = expected(h, shape, hint);
+      if (member == nullptr) {
+        if (!chars(h, kText, key_, name)) return false;
+        member = find_member(shape, name, hint);
+      }
+      const bool is_type = member == nullptr && name == "__type";
       if (!untagged(h)) return false;
       if (is_null(h)) continue;
       if (is_break(h)) return fail("A map ends between key and value");
@@ -219,7 +251,8 @@ class Reader {
         break;
       case Kind::kString:
         if (!text(h, space_, chars_read)) return false;
-        static_cast<std::string*>(at)->assign(chars_read);
+        static_cast<std::string*>(at)->assign(chars_read.data(), chars_read.size());
+        if (surely_fits(shape, *static_cast<std::string*>(at))) return true;
         break;
       case Kind::kEnum:
         if (!text(h, space_, chars_read)) return false;

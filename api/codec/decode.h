@@ -89,6 +89,14 @@ bool set_enum(const Shape& shape, std::string_view text, void* at, const Path* p
 // checked with their container.
 void check_value(const Shape& shape, const void* value, const Path* path, Decoding& decoding);
 
+// True when a string's number of bytes alone shows that it breaks no rule; false says nothing. A
+// character is one byte to four.
+inline bool surely_fits(const Shape& shape, const std::string& text) {
+  const auto bytes = static_cast<double>(text.size());
+  return shape.pattern.empty() && (!shape.bounds.has_max || bytes <= shape.bounds.max) &&
+         (!shape.bounds.has_min || bytes >= shape.bounds.min * 4);
+}
+
 // True when check_value would report nothing about the value itself; its elements aside.
 bool is_sound(const Shape& shape, const void* value);
 

@@ -179,8 +179,9 @@ class Reader {
     std::size_t hint = 0;
     int named = 0;  // members with a value, known or not
     for (auto result : object) {
-      od::field field;
-      if (std::move(result).get(field)) return false;
+      // By reference: copying the iterator inside, just written in two halves, stalls the processor.
+      if (result.error()) return false;
+      od::field&& field = std::move(result).value_unsafe();
       const Member* member = member_of(field, shape, hint);
       if (!error_.empty()) return false;
       od::value& value = field.value();
@@ -217,8 +218,8 @@ class Reader {
     ops.clear(shape, out);
     Path here{path};
     for (auto result : array) {
-      od::value value;
-      if (std::move(result).get(value)) return false;
+      if (result.error()) return false;
+      od::value&& value = std::move(result).value_unsafe();
       Type type{};
       if (value.type().get(type)) return false;
       if (type == Type::null) {
@@ -263,44 +264,21 @@ class Reader {
   bool read_value(od::value& value, Type type, const Shape& shape, void* at, const Path* path, int depth,
                   bool is_entry = false) {
     switch (shape.kind) {
-      case Kind::kStruct: {
-        od::object object;
-        if (type != Type::object) return fail_token(type, shape.kind);
-        if (value.get_object().get(object)) return false;
-        return structure(object, shape, at, path, depth + 1);
-      }
-      case Kind::kList: {
-        od::array array;
-        if (type != Type::array) return fail_token(type, shape.kind);
-        if (value.get_array().get(array) || !list(array, shape, at, path, depth + 1)) return false;
-        break;
-      }
-      case Kind::kMap: {
-        od::object object;
-        if (type != Type::object) return fail_token(type, shape.kind);
-        if (value.get_object().get(object) || !map(object, shape, at, path, depth + 1)) return false;
-        break;
-      }
-      case Kind::kString:
+      case Kind::kStruct:
+      case Kind::kList:
+      case Kind::kMap: return container(value, type, shape, at, path, depth);
+      case Kind::kString: {
         if (type != Type::string) return fail_token(type, shape.kind);
-        if (!text(value, *static_cast<std::string*>(at))) return false;
-        break;
-      case Kind::kEnum: {
-        if (type != Type::string) return fail_token(type, shape.kind);
-        std::string_view name;
-        if (value.get_string().get(name)) return false;
-        if (!set_enum(shape, name, at, path, decoding_)) return fail("Unknown value of " + std::string(shape.name));
-        return true;
-      }
-      case Kind::kBlob: {
-        std::string_view encoded;
-        if (type != Type::string) return fail_token(type, shape.kind);
-        if (value.get_string().get(encoded)) return false;
-        auto bytes = decode_base64(encoded);
-        if (!bytes) return fail("Invalid base64");
-        *static_cast<std::string*>(at) = std::move(*bytes);
+        auto& out = *static_cast<std::string*>(at);
+        if (!text(value, out)) return false;
+        if (surely_fits(shape, out)) return true;
         break;
       }
+      case Kind::kEnum:
+      case Kind::kBlob:
+        if (type != Type::string) return fail_token(type, shape.kind);
+        if (!enum_or_blob(value, shape, at, path)) return false;
+        break;
       case Kind::kBoolean:
         if (type != Type::boolean) return fail_token(type, shape.kind);
         if (value.get_bool().get(*static_cast<bool*>(at))) return false;
@@ -313,10 +291,36 @@ class Reader {
       case Kind::kDouble:
         if (!real(value, type, *static_cast<double*>(at))) return false;
         break;
-      case Kind::kTimestamp:
-        return timestamp(value, type, *static_cast<Timestamp*>(at));
+      case Kind::kTimestamp: return timestamp(value, type, *static_cast<Timestamp*>(at));
     }
-    if (wants_check(shape, decoding_) && (!is_entry || shape.element != nullptr)) check_value(shape, at, path, decoding_);
+    if (!is_entry && wants_check(shape, decoding_)) check_value(shape, at, path, decoding_);
+    return true;
+  }
+
+  // Kept out of read_value(), as the numbers are: what simdjson inlines there would cost every value.
+  [[gnu::noinline]] bool container(od::value& value, Type type, const Shape& shape, void* at, const Path* path, int depth) {
+    if (type != (shape.kind == Kind::kList ? Type::array : Type::object)) return fail_token(type, shape.kind);
+    if (shape.kind == Kind::kList) {
+      od::array array;
+      if (value.get_array().get(array) || !list(array, shape, at, path, depth + 1)) return false;
+    } else {
+      od::object object;
+      if (value.get_object().get(object)) return false;
+      if (shape.kind == Kind::kStruct) return structure(object, shape, at, path, depth + 1);
+      if (!map(object, shape, at, path, depth + 1)) return false;
+    }
+    if (wants_check(shape, decoding_)) check_value(shape, at, path, decoding_);
+    return true;
+  }
+
+  [[gnu::noinline]] bool enum_or_blob(od::value& value, const Shape& shape, void* at, const Path* path) {
+    std::string_view chars;
+    if (value.get_string().get(chars)) return false;
+    if (shape.kind == Kind::kEnum)
+      return set_enum(shape, chars, at, path, decoding_) || fail("Unknown value of " + std::string(shape.name));
+    auto bytes = decode_base64(chars);
+    if (!bytes) return fail("Invalid base64");
+    *static_cast<std::string*>(at) = std::move(*bytes);
     return true;
   }
 
@@ -381,7 +385,7 @@ class Reader {
     return (word - 0x0101010101010101ull) & ~word & 0x8080808080808080ull;
   }
 
-  bool integer(od::value& value, Kind kind, void* at) {
+  [[gnu::noinline]] bool integer(od::value& value, Kind kind, void* at) {
     std::int64_t number = 0;
     if (value.get_int64().get(number)) {
       // Whole numbers written as reals are taken: 60.0, 6e1.
@@ -400,7 +404,7 @@ class Reader {
     return true;
   }
 
-  bool real(od::value& value, Type type, double& out) {
+  [[gnu::noinline]] bool real(od::value& value, Type type, double& out) {
     if (type == Type::number) return value.get_double().get(out) ? fail("NUMBER_VALUE is out of range of Double") : true;
     if (type != Type::string) return fail_token(type, Kind::kDouble);
     std::string_view name;
@@ -410,7 +414,7 @@ class Reader {
     return true;
   }
 
-  bool timestamp(od::value& value, Type type, Timestamp& out) {
+  [[gnu::noinline]] bool timestamp(od::value& value, Type type, Timestamp& out) {
     std::optional<Timestamp> time;
     if (type == Type::number) {
       double seconds = 0;

@@ -248,14 +248,21 @@ std::optional<std::string> decode_base64(std::string_view text) {
 }
 
 bool is_utf8(std::string_view bytes) {
-  std::size_t i = 0;
-  for (std::uint64_t word; i + 8 <= bytes.size(); i += 8) {
-    std::memcpy(&word, bytes.data() + i, 8);
-    if ((word & 0x8080808080808080ull) != 0) return simdjson::validate_utf8(bytes.data(), bytes.size());
+  constexpr std::uint64_t kHighBits = 0x8080808080808080ull;
+  const char* at = bytes.data();
+  const std::size_t n = bytes.size();
+  std::uint64_t any = 0, word = 0;
+  if (n >= 8) {
+    std::size_t i = 0;
+    for (; i + 8 < n && (any & kHighBits) == 0; i += 8) {
+      std::memcpy(&any, at + i, 8);
+    }
+    std::memcpy(&word, at + n - 8, 8);  // the last eight, some of them for the second time
+    any |= word;
+  } else {
+    for (std::size_t i = 0; i < n; ++i) any |= static_cast<unsigned char>(at[i]);
   }
-  for (; i < bytes.size(); ++i)
-    if ((bytes[i] & 0x80) != 0) return simdjson::validate_utf8(bytes.data(), bytes.size());
-  return true;
+  return (any & kHighBits) == 0 || simdjson::validate_utf8(at, n);
 }
 
 std::string to_utf8(std::string_view bytes) {
