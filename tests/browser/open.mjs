@@ -20,7 +20,7 @@ export async function useConsole(context, url) {
   await context.route(`${url}/console/**`, (route) => {
     const name = new URL(route.request().url()).pathname.slice("/console/".length) || "index.html";
     const file = join(folder, name);
-    if (!existsSync(file)) return route.fulfill({ status: 404 });
+    if (!existsSync(file)) return route.continue(); // a redirect led to the program's own index
     return route.fulfill({ body: readFileSync(file), headers: { "Content-Type": types[extname(name)] ?? "application/octet-stream", "Content-Security-Policy": policy } });
   });
 }

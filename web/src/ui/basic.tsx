@@ -105,6 +105,10 @@ export function Dialog(props: { title: string; onClose: () => void; wide?: boole
   const element = useRef<HTMLDialogElement>(null);
   useEffect(() => {
     element.current?.showModal();
+    // A step to another view leaves no dialog behind.
+    const close = () => element.current?.close();
+    addEventListener("hashchange", close);
+    return () => removeEventListener("hashchange", close);
   }, []);
   return (
     <dialog ref={element} class={props.wide ? "wide" : ""} onClose={props.onClose} aria-label={props.title}>

@@ -61,6 +61,7 @@ const look = (isDark: boolean, small = false) => [
       "&.cm-focused": { outline: `2px solid ${isDark ? "#4fc3dc" : "#0b6e85"}` },
       ".cm-tooltip": { backgroundColor: isDark ? "#1a2a2f" : "#fff", color: isDark ? "#e3edf0" : "#14232a", border: `1px solid ${isDark ? "#2a3d44" : "#d5dee2"}` },
       ".cm-gutters": { display: "none" },
+      ".cm-placeholder": { color: isDark ? "#9db2ba" : "#4c606a" },
     },
     { dark: isDark },
   ),
@@ -71,6 +72,8 @@ export default function Editor(props: EditorProps) {
   const view = useRef<EditorView>(undefined);
   const latest = useRef(props);
   latest.current = props;
+  // What was typed comes back by props, maybe late: such an echo must not overwrite what came after.
+  const typed = useRef(new Set<string>());
   const isDark = dark.value;
   const themeSlot = useRef(new Compartment());
 
@@ -99,7 +102,12 @@ export default function Editor(props: EditorProps) {
           placeholder(props.hint ?? ""),
           EditorView.lineWrapping,
           EditorView.contentAttributes.of({ "aria-label": props.label }),
-          EditorView.updateListener.of((u) => u.docChanged && latest.current.onChange(u.state.doc.toString())),
+          EditorView.updateListener.of((u) => {
+            if (!u.docChanged) return;
+            const text = u.state.doc.toString();
+            typed.current.add(text);
+            latest.current.onChange(text);
+          }),
           themeSlot.current.of(look(isDark, props.small)),
         ],
       }),
@@ -110,7 +118,9 @@ export default function Editor(props: EditorProps) {
   useEffect(() => view.current?.dispatch({ effects: themeSlot.current.reconfigure(look(isDark, props.small)) }), [isDark]);
   useEffect(() => {
     const now = view.current;
-    if (now && now.state.doc.toString() !== props.text) now.dispatch({ changes: { from: 0, to: now.state.doc.length, insert: props.text } });
+    if (!now) return;
+    if (now.state.doc.toString() === props.text) typed.current.clear();
+    else if (!typed.current.has(props.text)) now.dispatch({ changes: { from: 0, to: now.state.doc.length, insert: props.text } });
   }, [props.text]);
   useEffect(() => {
     const now = view.current;
