@@ -15,6 +15,7 @@
 #include "api/control/request_log.h"
 #include "api/logs/queries.h"
 #include "api/logs/service.h"
+#include "api/logs/side_tasks.h"
 #include "api/neighbours/sts.h"
 #include "api/sns/service.h"
 #include "api/sqs/service.h"
@@ -142,6 +143,31 @@ std::map<std::string, std::string> function_targets(const Config& config) {
   return {config.delivery_targets.begin(), config.delivery_targets.end()};
 }
 
+// Buckets are log destinations "arn:aws:s3:::NAME", and folders below the export root.
+logs::ObjectStore::Options export_buckets(const Config& config) {
+  constexpr std::string_view kBucket = "arn:aws:s3:::";
+  logs::ObjectStore::Options options;
+  for (const auto& [prefix, to] : config.log_destinations)
+    if (prefix.starts_with(kBucket)) options.buckets[prefix.substr(kBucket.size())] = to.starts_with("aws+") ? to.substr(4) : to;
+  options.root = config.export_root;
+  options.access_key = config.delivery_access_key;
+  options.secret_key = config.delivery_secret_key;
+  options.region = config.region;
+  return options;
+}
+
+// Firehose ARN -> where a metric stream's records go.
+std::map<std::string, cloudwatch::StreamDestination> stream_destinations(const Config& config) {
+  std::map<std::string, cloudwatch::StreamDestination> out;
+  for (const auto& [arn, to] : config.metric_stream_destinations) {
+    cloudwatch::StreamDestination& destination = out[arn];
+    if (to.starts_with("file:")) destination.folder = to.substr(5);
+    else destination.url = to;
+    destination.access_key = config.metric_stream_access_key;
+  }
+  return out;
+}
+
 std::string_view name_of(Durability durability) {
   switch (durability) {
     case Durability::kStrict: return "strict";
@@ -189,6 +215,7 @@ struct App::Impl {
   std::unique_ptr<logs::Logs> logs;
   std::unique_ptr<logs::Queries> queries;
   std::unique_ptr<logs::LogUpkeep> log_upkeep;
+  std::unique_ptr<logs::SideTasks> log_side_tasks;
   std::unique_ptr<xray::XRay> xray;
   std::vector<std::unique_ptr<Worker>> xray_workers;
   std::unique_ptr<MetricUpkeep> metric_upkeep;
@@ -283,6 +310,10 @@ Status App::Impl::make_services() {
   logs = std::make_unique<logs::Logs>(logs::Logs::Deps{.resources = *resources, .store = *log_store, .wal = *wal, .clock = clock});
   queries = std::make_unique<logs::Queries>(*logs, *pool, random);
   metric_sink = cloudwatch::make_metric_sink(*metrics, clock);
+  log_side_tasks = std::make_unique<logs::SideTasks>(
+      logs::SideTasks::Deps{.logs = *logs, .queries = *queries, .pool = *pool, .clock = clock, .random = random,
+                            .outbound = outbound.get(), .metrics = metric_sink.get()},
+      export_buckets(config));
   alarm_book = std::make_unique<cloudwatch::AlarmBook>(*resources, resource_log.get());
   alarms = std::make_unique<cloudwatch::AlarmEngine>(
       cloudwatch::AlarmEngine::Deps{.book = *alarm_book, .services = services, .clock = clock, .random = random,
@@ -336,6 +367,7 @@ void App::Impl::register_services() {
   services.add<logs::Logs>(*logs);
   services.add<LogSink>(*logs);
   services.add<logs::Queries>(*queries);
+  log_side_tasks->add_to(services);
   services.add<xray::XRay>(*xray);
 
   registry.add(cloudwatch::service());
@@ -353,6 +385,7 @@ void App::Impl::start_workers() {
   workers->add(*log_upkeep);
   xray_workers = xray::workers(*xray);
   for (const auto& worker : xray_workers) workers->add(*worker);
+  for (Worker* worker : log_side_tasks->workers()) workers->add(*worker);
   alarms->start(clock.now());
   workers->add(*alarms);
   workers->add(sns->deliveries());
@@ -562,6 +595,7 @@ bool App::stop(Millis grace) {
   impl_->sqs->end_polls();
   const bool drained = impl_->http->stop(grace);
   impl_->workers->stop();
+  impl_->log_side_tasks->stop();
   impl_->resource_log->tick(impl_->clock.now());
   if (auto flushed = impl_->wal->wait_durable(impl_->wal->last_lsn()); !flushed.ok()) {
     LOG_ERROR("the log could not be written to its end: {}", flushed.error().message());

@@ -36,24 +36,14 @@ Queries::~Queries() {
   idle_.wait(lock, [this] { return active_ == 0; });
 }
 
+Result<QueryRunPtr> Queries::run_now(std::string_view account, std::string_view region, Start start) {
+  TRY(const QueryRunPtr run, admit(account, region, start));
+  execute(run, std::move(start));
+  return run;
+}
+
 Result<QueryRunPtr> Queries::start(std::string_view account, std::string_view region, Start start) {
-  auto run = std::make_shared<QueryRun>();
-  run->id = random_.uuid();
-  run->account = account;
-  run->region = region;
-  run->created_ms = to_ms(start.now);
-  run->query = start.query;
-  for (const GroupPtr& group : start.groups) run->groups.push_back(group->name);
-  run->text = start.query->source() ? start.text : normalised(run->groups, start.start_s, start.end_s, start.text);
-  make_room();
-  {
-    const auto runs = runs_.lock();
-    std::size_t running = 0;
-    for (const QueryRunPtr& other : *runs) running += other->account == account && other->region == region && other->is_running() ? 1 : 0;
-    if (running >= kRunningQueriesMax)
-      return Error::limit(fmt::format("Account maximum query concurrency limit of [{}] reached.", kRunningQueriesMax));
-    runs->push_back(run);
-  }
+  TRY(const QueryRunPtr run, admit(account, region, start));
   {
     const std::lock_guard lock(idle_mutex_);
     ++active_;
@@ -71,6 +61,27 @@ Result<QueryRunPtr> Queries::start(std::string_view account, std::string_view re
   }
   std::erase(*runs_.lock(), run);
   return Error::busy("The service is temporarily unable to start the query.");
+}
+
+Result<QueryRunPtr> Queries::admit(std::string_view account, std::string_view region, const Start& start) {
+  auto run = std::make_shared<QueryRun>();
+  run->id = random_.uuid();
+  run->account = account;
+  run->region = region;
+  run->created_ms = to_ms(start.now);
+  run->query = start.query;
+  for (const GroupPtr& group : start.groups) run->groups.push_back(group->name);
+  run->text = start.query->source() ? start.text : normalised(run->groups, start.start_s, start.end_s, start.text);
+  make_room();
+  {
+    const auto runs = runs_.lock();
+    std::size_t running = 0;
+    for (const QueryRunPtr& other : *runs) running += other->account == account && other->region == region && other->is_running() ? 1 : 0;
+    if (running >= kRunningQueriesMax)
+      return Error::limit(fmt::format("Account maximum query concurrency limit of [{}] reached.", kRunningQueriesMax));
+    runs->push_back(run);
+  }
+  return run;
 }
 
 void Queries::execute(const QueryRunPtr& run, Start start) {

@@ -73,6 +73,8 @@ class Queries final : public Resettable {
   };
   // Errors: limit, busy.
   Result<QueryRunPtr> start(std::string_view account, std::string_view region, Start start);
+  // The same on the calling thread, for work that is on the pool already; returns when it has ended.
+  Result<QueryRunPtr> run_now(std::string_view account, std::string_view region, Start start);
   QueryRunPtr find(std::string_view account, std::string_view region, std::string_view id);
   // Newest first.
   std::vector<QueryRunPtr> list(std::string_view account, std::string_view region);
@@ -93,6 +95,7 @@ class Queries final : public Resettable {
   Logs& logs() { return logs_; }
 
  private:
+  Result<QueryRunPtr> admit(std::string_view account, std::string_view region, const Start& start);
   void execute(const QueryRunPtr& run, Start start);
   void make_room();
 

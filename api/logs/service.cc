@@ -19,7 +19,9 @@ Service service() {
                          get_log_events_operations(), filter_log_events_operations(), query_operations(),
                          log_record_operations(), log_field_operations(), pattern_test_operations(),
                          metric_filter_operations(), subscription_filter_operations(), account_policy_operations(), live_tail_operations(),
-                         data_protection_operations(), transformer_operations(), index_policy_operations()},
+                         data_protection_operations(), transformer_operations(), index_policy_operations(),
+                         destination_operations(), delivery_operations(), integration_operations(), query_definition_operations(),
+                         lookup_table_operations(), scheduled_query_operations(), export_operations(), anomaly_operations()},
           .errors = error_rows(),
           .on_invalid = invalid_input};
 }

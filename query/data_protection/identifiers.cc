@@ -99,7 +99,7 @@ constexpr Identifier kIdentifiers[] = {
     {"CreditCardNumber", R"(\b[2-6](?:[ -]?\d){12,18}\b)", luhn},
     {"CreditCardExpiration", R"((?i)\bexp(?:ir(?:y|es|ation))?(?:[ _]?date)?\W{1,4}((?:0[1-9]|1[0-2])[/-](?:\d{4}|\d{2}))\b)"},
     {"CreditCardSecurityCode", R"((?i)\b(?:cvv2?|cvc2?|cid|card verification|security code)\W{1,4}(\d{3,4})\b)"},
-    {"AwsSecretKey", R"((?:^|[^A-Za-z0-9/+=])([A-Za-z0-9/+]{40})(?:$|[^A-Za-z0-9/+=]))", secret_key},
+    {"AwsSecretKey", R"((?:^|[^A-Za-z0-9/+])([A-Za-z0-9/+]{40})(?:$|[^A-Za-z0-9/+=]))", secret_key},
     {"OpenSshPrivateKey", R"(-----BEGIN OPENSSH PRIVATE KEY-----(?s:.*?)(?:-----END OPENSSH PRIVATE KEY-----|\z))"},
     {"PgpPrivateKey", R"(-----BEGIN PGP PRIVATE KEY BLOCK-----(?s:.*?)(?:-----END PGP PRIVATE KEY BLOCK-----|\z))"},
     {"PkcsPrivateKey",
