@@ -1,7 +1,9 @@
 // PutMetricData: all datums are checked before any is stored.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "api/cloudwatch/metrics.h"
 #include "api/cloudwatch/model.h"
@@ -16,7 +18,7 @@ constexpr std::size_t kValuesMax = 150;
 constexpr std::size_t kEntitiesMax = 2;
 constexpr Millis kPastMax = std::chrono::days(14);
 constexpr Millis kFutureMax = std::chrono::hours(2);
-const double kValueMax = std::ldexp(1.0, 360);
+constexpr double kValueMax = 0x1p360;
 
 // --- constraints of the model, in this operation's words -------------------------------------------
 
@@ -68,11 +70,15 @@ std::string number_text(double value) {
   return fmt::format("{}", value);
 }
 
-Status check_value(double value, std::string_view prefix, std::size_t n, std::string_view member) {
-  if (is_valid_metric_value(value)) [[likely]]
-    return Ok{};
+Error bad_value(double value, std::string_view prefix, std::size_t n, std::string_view member) {
   return invalid_value(fmt::format("The value {} for parameter {}.member.{}.{} is invalid.",
                                    number_text(value), prefix, n, member));
+}
+
+inline Status check_value(double value, std::string_view prefix, std::size_t n, std::string_view member) {
+  if (std::fabs(value) <= kValueMax) [[likely]]
+    return Ok{};
+  return bad_value(value, prefix, n, member);
 }
 
 struct Scratch {
@@ -333,15 +339,33 @@ std::unique_ptr<MetricSink> make_metric_sink(MetricStore& store, const Clock& cl
   return std::make_unique<StoreSink>(store, clock);
 }
 
+namespace {
+
+// Eight bytes at once: is each from ' ' to '~'?
+bool all_printable(const char* eight) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101u;
+  constexpr std::uint64_t kHigh = 0x8080808080808080u;
+  std::uint64_t x = 0;
+  std::memcpy(&x, eight, 8);
+  return (((x - kOnes * ' ') & ~x) & kHigh) == 0 && (((x + kOnes) | x) & kHigh) == 0;
+}
+
+bool all_printable(std::string_view text) {
+  if (text.size() >= 8) {
+    for (std::size_t i = 0; i + 8 < text.size(); i += 8)
+      if (!all_printable(text.data() + i)) return false;
+    return all_printable(text.data() + text.size() - 8);
+  }
+  return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
+}
+
+}  // namespace
+
 bool is_valid_name(std::string_view text, bool colon_first_allowed, std::size_t length_max) {
   if (text.empty() || text.size() > length_max) return false;
   if (!colon_first_allowed && text.front() == ':') return false;
-  bool visible = false;
-  for (const char c : text) {
-    if (c < ' ' || c > '~') return false;
-    visible = visible || c != ' ';
-  }
-  return visible;
+  if (!all_printable(text)) return false;
+  return text.front() != ' ' || text.find_first_not_of(' ') != std::string_view::npos;
 }
 
 bool is_valid_metric_value(double value) { return std::fabs(value) <= kValueMax; }

@@ -4,8 +4,6 @@
 #include <cstring>
 #include <set>
 
-#include "storage/base/hash.h"
-
 namespace fog::metrics {
 namespace {
 
@@ -23,11 +21,45 @@ std::string scope_key(std::string_view account, std::string_view region) {
   return key.append(region);
 }
 
+// A hash for this process alone: quick on short strings.
+__extension__ typedef unsigned __int128 Wide;
+std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
+  const Wide product = static_cast<Wide>(a) * b;
+  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+}
+template <typename T>
+std::uint64_t load(const char* at) {
+  T word;
+  std::memcpy(&word, at, sizeof(T));
+  return word;
+}
+std::uint64_t short_hash(std::string_view text, std::uint64_t seed) {
+  constexpr std::uint64_t kA = 0xa0761d6478bd642full;
+  constexpr std::uint64_t kB = 0xe7037ed1a0b428dbull;
+  const char* at = text.data();
+  std::size_t n = text.size();
+  std::uint64_t state = seed ^ kA;
+  for (; n > 16; n -= 16, at += 16) state = mix(load<std::uint64_t>(at) ^ kB, load<std::uint64_t>(at + 8) ^ state);
+  std::uint64_t low = 0;
+  std::uint64_t high = 0;
+  if (n >= 8) {
+    low = load<std::uint64_t>(at);
+    high = load<std::uint64_t>(at + n - 8);
+  } else if (n >= 4) {
+    low = load<std::uint32_t>(at);
+    high = load<std::uint32_t>(at + n - 4);
+  } else if (n > 0) {
+    low = static_cast<std::uint64_t>(static_cast<unsigned char>(at[0])) << 16 |
+          static_cast<std::uint64_t>(static_cast<unsigned char>(at[n / 2])) << 8 | static_cast<unsigned char>(at[n - 1]);
+  }
+  return mix(kB ^ text.size(), mix(low ^ kA, high ^ state));
+}
+
 // Sums the dimensions' hashes, so that their order does not matter.
 std::uint64_t identity_hash(std::uint32_t scope, std::string_view ns, std::string_view name,
                             std::span<const DimensionView> dimensions) {
-  std::uint64_t h = hash64(name, hash64(ns, scope));
-  for (const DimensionView& d : dimensions) h += hash64(d.value, hash64(d.name, 77));
+  std::uint64_t h = short_hash(name, short_hash(ns, scope));
+  for (const DimensionView& d : dimensions) h += short_hash(d.value, short_hash(d.name, 77));
   h ^= h >> 29;
   return h * 0x9e3779b97f4a7c15ull;
 }
@@ -104,11 +136,13 @@ std::optional<SeriesId> Catalogue::find(std::uint32_t scope, std::string_view ns
         symbols_.text(series.name_symbol) != name || symbols_.text(series.namespace_symbol) != ns)
       continue;
     const auto stored = this->dimensions(series);
-    const bool same = std::all_of(dimensions.begin(), dimensions.end(), [&](const DimensionView& d) {
-      return std::any_of(stored.begin(), stored.end(), [&](const DimensionSymbols& s) {
-        return symbols_.text(s.first) == d.name && symbols_.text(s.second) == d.value;
-      });
-    });
+    bool same = true;
+    for (std::size_t i = 0; i < dimensions.size() && same; ++i) {
+      const auto equals = [&](const DimensionSymbols& s) {
+        return symbols_.text(s.first) == dimensions[i].name && symbols_.text(s.second) == dimensions[i].value;
+      };
+      same = equals(stored[i]) || std::any_of(stored.begin(), stored.end(), equals);
+    }
     if (same) return base_ + table_[at] - 1;
   }
   return std::nullopt;

@@ -28,6 +28,10 @@ std::pair<std::uint32_t, bool> Stripe::locate(std::uint32_t slot) const {
   if (size_ == 0) return {0, false};
   const std::uint32_t* begin = std::as_const(*this).slots();
   if (begin[size_ - 1] < slot) return {size_, false};
+  // Programs report every minute: then the place is the distance from the first or the last.
+  if (const std::uint32_t guess = slot - begin[0]; slot >= begin[0] && guess < size_ && begin[guess] == slot) return {guess, true};
+  if (const std::uint32_t back = begin[size_ - 1] - slot; back < size_ && begin[size_ - 1 - back] == slot)
+    return {size_ - 1 - back, true};
   const std::uint32_t* at = std::lower_bound(begin, begin + size_, slot);
   return {static_cast<std::uint32_t>(at - begin), *at == slot};
 }
