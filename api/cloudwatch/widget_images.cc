@@ -327,6 +327,8 @@ Result<GetMetricWidgetImageOutput> get_metric_widget_image(Call& call, const Get
   }
   GetMetricWidgetImageOutput out;
   TRY(out.metric_widget_image, image::draw_png(plan.widget));
+  // As a picture rather than base64 inside an answer, where the protocol has that form.
+  if (format == "image/png") call.response_headers.emplace_back("Content-Type", format);
   return out;
 }
 

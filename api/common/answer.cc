@@ -181,6 +181,27 @@ void write_output(const Exchange& x, http::Response& out) {
 
 }  // namespace
 
+namespace {
+
+// A handler that names a Content-Type of its own answers with nothing but the bytes of its output's first member:
+// pictures as image/png. The query protocol alone has this form; others get the usual one.
+bool write_raw(Exchange& x, http::Response& out) {
+  auto& headers = x.call.response_headers;
+  const auto type = std::find_if(headers.begin(), headers.end(), [](const auto& h) { return h.first == "Content-Type"; });
+  if (type == headers.end()) return false;
+  const Member* blob = x.output.shape().member_count == 0 ? nullptr : &x.output.shape().members[0];
+  if (x.protocol != Protocol::kQuery || blob == nullptr || blob->shape->kind != Kind::kBlob) {
+    headers.erase(type);
+    return false;
+  }
+  const void* at = static_cast<const char*>(static_cast<const void*>(x.output.get())) + blob->offset;
+  if (blob->slot != nullptr) at = blob->slot->peek(*blob->shape, at);
+  if (at != nullptr) out.body = *static_cast<const std::string*>(at);
+  return true;  // the header itself is copied with the others
+}
+
+}  // namespace
+
 http::Response Api::encode(Exchange& x, const Status& status) const {
   http::Response out;
   out.set("x-amzn-RequestId", x.call.request_id);
@@ -189,7 +210,7 @@ http::Response Api::encode(Exchange& x, const Status& status) const {
   } else if (is_streaming(x)) {
     out.set("Content-Type", "application/vnd.amazon.eventstream");
     out.is_stream = true;
-  } else {
+  } else if (!write_raw(x, out)) {
     write_output(x, out);
   }
   for (auto& [name, value] : x.call.response_headers) out.set(std::move(name), std::move(value));
