@@ -1,4 +1,4 @@
-// The command palette: pages, log groups, alarms, dashboards, topics and traces by name.
+// The command palette: pages, log groups, metrics, alarms, dashboards, topics by name, traces by id.
 import { signal } from "@preact/signals";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 
@@ -20,6 +20,8 @@ async function resources(): Promise<Entry[]> {
   const lists = await Promise.all([
     settle(logs<{ logGroups: { logGroupName: string }[] }>("DescribeLogGroups", { limit: 50 }), (v) =>
       v.logGroups.map((g) => ({ kind: "Log group", text: g.logGroupName, path: ["logs", "groups", g.logGroupName] }))),
+    settle(cloudwatch<{ Metrics?: { Namespace: string; MetricName: string; Dimensions?: { Name: string; Value: string }[] }[] }>("ListMetrics"), (v) =>
+      (v.Metrics ?? []).map((m) => ({ kind: "Metric", text: [m.Namespace, m.MetricName, ...(m.Dimensions ?? []).map((d) => `${d.Name}=${d.Value}`)].join(" "), path: ["metrics"], params: { ns: m.Namespace, rows: JSON.stringify([{ id: "m1", metric: m, stat: "Average" }]) } }))),
     settle(cloudwatch<{ MetricAlarms?: { AlarmName: string }[]; CompositeAlarms?: { AlarmName: string }[] }>("DescribeAlarms", { MaxRecords: 100 }), (v) =>
       [...(v.MetricAlarms ?? []), ...(v.CompositeAlarms ?? [])].map((a) => ({ kind: "Alarm", text: a.AlarmName, path: ["alarms", a.AlarmName] }))),
     settle(cloudwatch<{ DashboardEntries?: { DashboardName: string }[] }>("ListDashboards"), (v) =>
@@ -64,7 +66,7 @@ export function Palette() {
         aria-expanded="true"
         aria-controls="palette-list"
         aria-activedescendant={entries[at] ? "palette-" + at : undefined}
-        placeholder="A page, log group, alarm, dashboard, topic or trace id"
+        placeholder="A page, log group, metric, alarm, dashboard, topic or trace id"
         aria-label="Search"
         value={text}
         onInput={(e) => {

@@ -11,10 +11,19 @@ export interface Route {
   params: URLSearchParams;
 }
 
+// A link may have been cut in the middle of an escape.
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 function parse(hash: string): Route {
   const text = hash.replace(/^#\/?/, "");
   const at = text.indexOf("?");
-  const path = (at < 0 ? text : text.slice(0, at)).split("/").filter(Boolean).map(decodeURIComponent);
+  const path = (at < 0 ? text : text.slice(0, at)).split("/").filter(Boolean).map(decode);
   return { path, params: new URLSearchParams(at < 0 ? "" : text.slice(at + 1)) };
 }
 

@@ -57,8 +57,15 @@ function Choices({ onDone }: { onDone: () => void }) {
         <button>Apply</button>
       </form>
       <form onSubmit={(e) => { e.preventDefault(); absolute(); }}>
-        <label class="field"><span>From</span><input value={from} onInput={(e) => setFrom(e.currentTarget.value)} /></label>
-        <label class="field"><span>To</span><input value={to} onInput={(e) => setTo(e.currentTarget.value)} /></label>
+        {([["From", from, setFrom], ["To", to, setTo]] as const).map(([name, value, set]) => (
+          <label class="field">
+            <span>{name}</span>
+            <span class="row tight">
+              <input class="grow" value={value} onInput={(e) => set(e.currentTarget.value)} />
+              <input type="datetime-local" class="calendar" step="1" aria-label={`${name}, calendar`} onChange={(e) => e.currentTarget.value && set(e.currentTarget.value.replace("T", " "))} />
+            </span>
+          </label>
+        ))}
         <button>Apply</button>
       </form>
     </div>

@@ -1,12 +1,15 @@
 // Settings and health: how the server is, test time, reset.
 import { useState } from "preact/hooks";
 
-import { control } from "../api/client";
+import { control, logs, pages } from "../api/client";
+import { href } from "../app/router";
 import { formatDuration, formatTime, instant, refreshTick, serverNow } from "../app/time";
 import { sure } from "../ui/ask";
 import { Card, Field, Page, Problem, Stat, formatBytes, formatNumber } from "../ui/basic";
 import { useLoad } from "../ui/load";
+import { Table, type Column } from "../ui/table";
 import { attempt, failed } from "../ui/toast";
+import type { LogGroup } from "./group_picker";
 
 interface Clock {
   now: string;
@@ -20,9 +23,38 @@ function leaves(value: unknown, path = ""): [string, string][] {
   return Object.entries(value).flatMap(([k, v]) => leaves(v, path ? `${path} ${k}` : k));
 }
 
+const groupColumns: Column<LogGroup>[] = [
+  { id: "name", title: "Log group", value: (g) => g.logGroupName, cell: (g) => <a href={href(["logs", "groups", g.logGroupName])}>{g.logGroupName}</a> },
+  { id: "size", title: "Stored", numeric: true, value: (g) => g.storedBytes ?? 0, cell: (g) => formatBytes(g.storedBytes ?? 0) },
+  { id: "retention", title: "Retention", value: (g) => g.retentionInDays ?? Infinity, cell: (g) => (g.retentionInDays ? g.retentionInDays + " days" : "never") },
+];
+
+interface OwnMetric {
+  name: string;
+  value: number;
+}
+const metricColumns: Column<OwnMetric>[] = [
+  { id: "name", title: "Metric", value: (m) => m.name, cell: (m) => <code>{m.name}</code> },
+  { id: "value", title: "Value", numeric: true, value: (m) => m.value, cell: (m) => formatNumber(m.value) },
+];
+
+// The lines of the Prometheus text that are not comments.
+async function ownMetrics(): Promise<OwnMetric[]> {
+  const text = await (await fetch("/metrics")).text();
+  return text.split("\n").filter((l) => l && !l.startsWith("#")).map((l) => ({ name: l.slice(0, l.lastIndexOf(" ")), value: Number(l.slice(l.lastIndexOf(" ") + 1)) }));
+}
+
 export default function Settings() {
   const health = useLoad(async () => (await (await fetch("/health/detailed")).json()) as Record<string, unknown>, [refreshTick.value]);
   const clock = useLoad(() => control<Clock>("GET", "clock"), [refreshTick.value]);
+  const groups = useLoad(
+    (s) => pages<LogGroup>(async (token) => {
+      const page = await logs<{ logGroups?: LogGroup[]; nextToken?: string }>("DescribeLogGroups", { limit: 50, nextToken: token }, s);
+      return { items: page.logGroups ?? [], next: page.nextToken };
+    }),
+    [refreshTick.value],
+  );
+  const own = useLoad(ownMetrics, [refreshTick.value]);
   const [seconds, setSeconds] = useState("300");
   const [at, setAt] = useState("");
   const change = async (title: string, act: () => Promise<unknown>) => {
@@ -68,6 +100,13 @@ export default function Settings() {
         <Card title="Reset">
           <p class="soft">Deletes all data, resources, history, queries and the outbox. Settings and the signing key stay.</p>
           <button class="danger" onClick={() => void sure("Delete everything that this server has stored?").then((yes) => (yes ? change("Everything is deleted", () => control("POST", "reset", {})) : undefined))}>Reset everything</button>
+        </Card>
+        <Card title="Storage by log group" actions={<a href={href(["logs", "groups"])}>Retention</a>}>
+          {groups.error && <Problem error={groups.error} />}
+          <Table label="Storage" columns={groupColumns} rows={groups.value ?? []} rowKey={(g) => g.logGroupName} sort={{ by: "size", down: true }} height={260} />
+        </Card>
+        <Card title="Own metrics" actions={<a href="/metrics">Prometheus text</a>}>
+          <Table label="Own metrics" columns={metricColumns} rows={own.value ?? []} rowKey={(m) => m.name} height={260} />
         </Card>
         <Card title="Health in detail" class="wide">
           {health.error && <Problem error={health.error} />}
