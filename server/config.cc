@@ -221,6 +221,8 @@ constexpr Option kOptions[] = {
      }},
     {"metric-stream-access-key", "WORD", "what such endpoints are shown as X-Amz-Firehose-Access-Key",
      [](Config& c, const std::string& v) -> Status { c.metric_stream_access_key = v; return Ok{}; }},
+    {"metric-tags", "ROWS", "tags of metrics' resources, rows 'InstanceId=i-1 team=payments env=prod' separated by commas",
+     [](Config& c, const std::string& v) -> Status { c.metric_tags = split_list(v); return Ok{}; }},
     {"log-destinations", "ARN=TO,...", "where subscription filters and exports lead: a URL, aws+URL, sns:ARN or file:FOLDER for ARNs that begin so",
      [](Config& c, const std::string& v) -> Status {
        c.log_destinations.clear();

@@ -59,6 +59,7 @@ struct Config {
   // Of metric streams: Firehose ARN, where to (a URL, or file:FOLDER), and the access key that endpoints are shown.
   std::vector<std::pair<std::string, std::string>> metric_stream_destinations;
   std::string metric_stream_access_key;
+  std::vector<std::string> metric_tags;  // "DIMENSION=VALUE KEY=VALUE ...": what tag.KEY means
   std::vector<std::pair<std::string, std::string>> log_destinations;  // of subscription filters: ARN prefix, where to
   std::filesystem::path export_root;    // buckets of log exports are folders below it; empty: only mapped ones
   std::size_t log_queue_mb = 64;        // of one subscription

@@ -105,7 +105,7 @@ TEST(Config, commands) {
   EXPECT_EQ(parse({})->command, Command::kHelp);
   EXPECT_EQ(parse({"--help"})->command, Command::kHelp);
   EXPECT_NE(parse({"serve", "--help"})->text.find("--xray-listen"), std::string::npos);
-  for (const char* later : {"backup", "restore", "ingest-stdin", "apply"}) {
+  for (const char* later : {"backup", "restore", "apply"}) {
     const auto line = parse({later, "a", "b"});
     ASSERT_TRUE(line.ok());
     EXPECT_EQ(line->command, Command::kUnavailable);
