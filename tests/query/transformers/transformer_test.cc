@@ -139,7 +139,7 @@ constexpr BadRow kBad[] = {
     {R"j([{"grok":{}}])j", "Invalid transformer configuration: grok: match is required."},
     {R"j([{"grok":{"match":"%{NOPE:a}"}}])j", "Invalid transformer configuration: grok: pattern NOPE is not supported."},
     {R"j([{"grok":{"match":"plain"}}])j", "Invalid transformer configuration: grok: match has no pattern."},
-    {R"j([{"grok":{"match":"(%{IP:a})j"}}])", "Invalid transformer configuration: grok: match must not have groups of its own."},
+    {R"j([{"grok":{"match":"(%{IP:a})"}}])j", "Invalid transformer configuration: grok: match must not have groups of its own."},
     {R"j([{"grok":{"match":"%{SYSLOG5424}%{IP:a}"}}])j", "Invalid transformer configuration: grok: only DATA and GREEDYDATA may follow SYSLOG5424."},
     {R"j([{"grok":{"match":"x %{SYSLOG5424}"}}])j", "Invalid transformer configuration: grok: SYSLOG5424 must be the first pattern."},
     {R"j([{"csv":{"delimiter":"ab"}}])j", "Invalid transformer configuration: csv: delimiter must be a single character, \\t or \\s."},
