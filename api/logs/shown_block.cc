@@ -3,12 +3,59 @@
 #include <algorithm>
 
 #include "query/insights/scan.h"
+#include "storage/base/guarded.h"
+#include "storage/base/hash.h"
 #include "storage/segments/block_reader.h"
 
 namespace fog::logs {
 namespace {
 
 constexpr std::string_view kEntityPrefix = "@entity.";
+constexpr std::size_t kViewBytesMax = 128u << 20;
+
+// What was made of blocks, so that the next query over them need not transform again. An entry holds
+// for one set of rules and one set of events.
+class ViewCache {
+ public:
+  struct Key {
+    const GroupRules* rules = nullptr;
+    LogGroupId group = 0;
+    std::uint64_t events = 0;  // hash of their sequence numbers
+    bool masked = false;
+    auto operator<=>(const Key&) const = default;
+  };
+  std::shared_ptr<const segments::StoredBlock> find(const Key& key, const GroupRulesPtr& rules) const {
+    const auto state = state_.lock_shared();
+    const auto it = state->entries.find(key);
+    return it == state->entries.end() || it->second.rules.lock() != rules ? nullptr : it->second.block;
+  }
+  void add(const Key& key, const GroupRulesPtr& rules, std::shared_ptr<const segments::StoredBlock> block, std::size_t bytes) {
+    const auto state = state_.lock();
+    if (state->bytes + bytes > kViewBytesMax) {
+      state->entries.clear();
+      state->bytes = 0;
+    }
+    if (bytes > kViewBytesMax) return;
+    state->entries[key] = {rules, std::move(block)};
+    state->bytes += bytes;
+  }
+
+ private:
+  struct Entry {
+    std::weak_ptr<const GroupRules> rules;
+    std::shared_ptr<const segments::StoredBlock> block;
+  };
+  struct State {
+    std::map<Key, Entry> entries;
+    std::size_t bytes = 0;
+  };
+  Guarded<State> state_;
+};
+
+ViewCache& views() {
+  static ViewCache cache;
+  return cache;
+}
 
 bool is_batch_field(std::string_view name) { return name.starts_with(kEntityPrefix); }
 
@@ -121,6 +168,11 @@ class ShownBlock final : public LogBlock {
     TRY(const auto ordinals, inner_->sequences());
     TRY(const auto codes, inner_->stream_codes());
     TRY(const auto ids, inner_->stream_ids());
+    const std::string_view ordinal_bytes(reinterpret_cast<const char*>(ordinals.data()), ordinals.size_bytes());
+    const ViewCache::Key key{rules_.get(), inner_->group(), hash64(ordinal_bytes), masked};
+    segments::ReadScope scope;
+    scope.group = inner_->group();
+    if (auto made = views().find(key, rules_)) return segments::make_block_reader(std::move(made), std::move(scope), {});
     std::vector<std::string> names;
     for (const LogStreamId id : ids) names.push_back(group_->stream_name(id));
     std::vector<std::string> texts(rows());
@@ -134,10 +186,10 @@ class ShownBlock final : public LogBlock {
     }
     auto bytes = std::make_shared<std::string>();
     const segments::BlockSummary summary = segments::write_block(input, [](std::string_view) { return true; }, *bytes);
+    const std::size_t size = bytes->size();
     auto source = std::make_shared<segments::MemorySource>(std::move(bytes));
     auto stored = std::make_shared<const segments::StoredBlock>(summary, std::move(source));
-    segments::ReadScope scope;
-    scope.group = inner_->group();
+    views().add(key, rules_, stored, size);
     return segments::make_block_reader(std::move(stored), std::move(scope), {});
   }
 
