@@ -10,6 +10,7 @@
 #include "api/cloudwatch/anomaly.h"
 #include "api/cloudwatch/insight_rules.h"
 #include "api/cloudwatch/labels.h"
+#include "api/cloudwatch/metric_tags.h"
 #include "api/cloudwatch/model.h"
 #include "api/common/services.h"
 #include "query/metric_math/evaluate.h"
@@ -234,7 +235,12 @@ class Run {
     if (!parsed.ok())
       return validation("Error in expression '" + queries_[i].id + "': " + parsed.error().message());
     const std::string account = queries_[i].account_id.value_or(context_.account);
-    const auto plan = metrics_insights::plan(*parsed, store_, account, context_.region, {});
+    metrics_insights::TagsOf tags_of;
+    const auto* tags = context_.services->find<MetricTags>();
+    const auto* resources = context_.services->find<ResourceStore>();
+    if (tags != nullptr && resources != nullptr && is_enriched(*resources, account, context_.region))
+      tags_of = [tags](const SeriesView& series) { return tags->of(series); };
+    const auto plan = metrics_insights::plan(*parsed, store_, account, context_.region, tags_of);
     const std::int64_t period_s =
         std::max<std::int64_t>(60, queries_[i].period ? std::int64_t{*queries_[i].period} : automatic_period_s());
     metrics_insights::Parallel parallel;

@@ -1,6 +1,7 @@
 // OTel enrichment and datasets: switches of an account and region.
 //
 // Documents of kind "cw-setting": "otel-enrichment" (present: running), "dataset-key" (the key's ARN).
+#include "api/cloudwatch/metric_tags.h"
 #include "api/cloudwatch/model.h"
 #include "api/cloudwatch/service.h"
 
@@ -64,6 +65,10 @@ constexpr Operation kOperations[] = {bind<associate_dataset_kms_key>(), bind<dis
                                      bind<start_otel_enrichment>(),     bind<stop_otel_enrichment>()};
 
 }  // namespace
+
+bool is_enriched(const ResourceStore& resources, const std::string& account, const std::string& region) {
+  return resources.get({std::string(kSettingKind), account, region, "otel-enrichment"}).has_value();
+}
 
 std::span<const Operation> setting_operations() { return kOperations; }
 
