@@ -13,6 +13,7 @@
 #include "api/control/control.h"
 #include "api/control/outbox_store.h"
 #include "api/control/request_log.h"
+#include "api/logs/log_query_runner.h"
 #include "api/logs/queries.h"
 #include "api/logs/service.h"
 #include "api/logs/side_tasks.h"
@@ -95,23 +96,29 @@ class ForgetWaitingResources final : public Resettable {
   ResourceLog& log_;
 };
 
-// Makes the key that signs notifications, once the server has been up for a moment.
-class SigningKeyMaker final : public Worker {
+// Makes the key that signs notifications, once the server has been up for a moment; forgets archived
+// messages whose time has come.
+class SnsUpkeep final : public Worker {
  public:
-  SigningKeyMaker(sns::Signer& signer, WorkerPool& pool) : signer_(signer), pool_(pool) {}
-  std::string_view name() const override { return "signing-key"; }
+  SnsUpkeep(sns::Sns& sns, WorkerPool& pool) : sns_(sns), pool_(pool) {}
+  std::string_view name() const override { return "sns-upkeep"; }
   std::optional<Timestamp> next_due(Timestamp) override { return std::nullopt; }
-  void tick(Timestamp) override {
+  void tick(Timestamp now) override {
+    if (now >= next_trim_) {
+      next_trim_ = now + std::chrono::hours(1);
+      sns_.trim(now);
+    }
     if (asked_) return;
     asked_ = pool_.submit([this] {
-      if (auto made = signer_.certificate_name(); !made.ok()) LOG_WARN("no signing key: {}", made.error().message());
+      if (auto made = sns_.signer().certificate_name(); !made.ok()) LOG_WARN("no signing key: {}", made.error().message());
     });
   }
 
  private:
-  sns::Signer& signer_;
+  sns::Sns& sns_;
   WorkerPool& pool_;
   bool asked_ = false;
+  Timestamp next_trim_{};
 };
 
 class ForgetTraces final : public Resettable {
@@ -209,11 +216,12 @@ struct App::Impl {
   std::unique_ptr<MetricSink> metric_sink;
   std::unique_ptr<sqs::Sqs> sqs;
   std::unique_ptr<sns::Sns> sns;
-  std::unique_ptr<SigningKeyMaker> signing_key;
+  std::unique_ptr<SnsUpkeep> sns_upkeep;
   std::unique_ptr<cloudwatch::AlarmBook> alarm_book;
   std::unique_ptr<cloudwatch::AlarmEngine> alarms;
   std::unique_ptr<logs::Logs> logs;
   std::unique_ptr<logs::Queries> queries;
+  std::unique_ptr<logs::LogQueryRunner> log_queries;
   std::unique_ptr<logs::LogUpkeep> log_upkeep;
   std::unique_ptr<logs::SideTasks> log_side_tasks;
   std::unique_ptr<xray::XRay> xray;
@@ -300,7 +308,8 @@ Status App::Impl::make_services() {
                                                   .clock = clock,
                                                   .random = random,
                                                   .pool = pool.get(),
-                                                  .queues = sqs.get()},
+                                                  .queues = sqs.get(),
+                                                  .log = resource_log.get()},
                                    sns::Options{.external_url = config.external_url,
                                                 .mail_from = config.smtp.from,
                                                 .targets = delivery_targets(config),
@@ -309,7 +318,9 @@ Status App::Impl::make_services() {
   TRYV(sns->load());
   logs = std::make_unique<logs::Logs>(logs::Logs::Deps{.resources = *resources, .store = *log_store, .wal = *wal, .clock = clock});
   queries = std::make_unique<logs::Queries>(*logs, *pool, random);
+  log_queries = std::make_unique<logs::LogQueryRunner>(*logs);
   metric_sink = cloudwatch::make_metric_sink(*metrics, clock);
+  sns->telemetry().set_sinks(logs.get(), metric_sink.get());
   log_side_tasks = std::make_unique<logs::SideTasks>(
       logs::SideTasks::Deps{.logs = *logs, .queries = *queries, .pool = *pool, .clock = clock, .random = random,
                             .outbound = outbound.get(), .metrics = metric_sink.get()},
@@ -367,6 +378,7 @@ void App::Impl::register_services() {
   services.add<logs::Logs>(*logs);
   services.add<LogSink>(*logs);
   services.add<logs::Queries>(*queries);
+  services.add<LogQueries>(*log_queries);
   log_side_tasks->add_to(services);
   services.add<xray::XRay>(*xray);
 
@@ -389,10 +401,11 @@ void App::Impl::start_workers() {
   alarms->start(clock.now());
   workers->add(*alarms);
   workers->add(sns->deliveries());
+  workers->add(sns->telemetry());
   workers->add(*sqs);
   workers->add(*resource_log);
-  signing_key = std::make_unique<SigningKeyMaker>(sns->signer(), *pool);
-  workers->add(*signing_key);
+  sns_upkeep = std::make_unique<SnsUpkeep>(*sns, *pool);
+  workers->add(*sns_upkeep);
 
   // Who forgets what; resources go last, when nothing refers to them any more.
   forgetters = {queries.get(), logs.get(), xray.get(), alarms.get(), sns.get()};

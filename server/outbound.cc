@@ -12,6 +12,7 @@
 #include <thread>
 #include <unordered_set>
 
+#include "server/plain_http.h"
 #include "storage/base/log.h"
 
 namespace fog {
@@ -184,11 +185,14 @@ struct CurlOutbound::Impl {
   CURLM* multi = nullptr;  // made by the thread; read by others only for curl_multi_wakeup
   std::thread thread;
   std::unordered_set<Transfer*> running;  // thread only
+  std::vector<CURL*> spare;               // thread only: handles to use again; making one costs more than a small call
   std::atomic<std::uint64_t> calls{0};
   std::atomic<std::uint64_t> failures{0};
   std::atomic<std::uint64_t> denied{0};
   std::atomic<std::uint64_t> refused{0};
   std::atomic<std::uint64_t> waiting{0};
+
+  PlainHttp plain{{.rules = &options.rules, .connections_per_address_max = options.running_max, .connect_timeout = options.connect_timeout}};
 
   explicit Impl(Options o) : options(std::move(o)) {}
 
@@ -254,7 +258,12 @@ void CurlOutbound::Impl::start_queued() {
       transfer = std::move(queue.front());
       queue.pop_front();
     }
-    transfer->easy = curl_easy_init();
+    if (spare.empty()) {
+      transfer->easy = curl_easy_init();
+    } else {
+      transfer->easy = spare.back();
+      spare.pop_back();
+    }
     if (transfer->easy == nullptr) {
       finish(std::move(transfer), Error::busy("libcurl gives no handle"));
       continue;
@@ -283,6 +292,10 @@ void CurlOutbound::Impl::end_transfer(Transfer* raw, CURLcode code) {
   const bool ok = code == CURLE_OK || (transfer->cut && status > 0);
   std::optional<Error> error;
   if (!ok) error = error_of(*transfer, code);
+  if (spare.size() < options.running_max) {
+    curl_easy_reset(transfer->easy);
+    spare.push_back(std::exchange(transfer->easy, nullptr));
+  }
   finish(std::move(transfer), std::move(error));
 }
 
@@ -329,6 +342,7 @@ CurlOutbound::~CurlOutbound() {
   if (impl.thread.joinable()) impl.thread.join();
   for (auto& transfer : impl.queue) impl.finish(std::move(transfer), Error::busy("the server is stopping"));
   for (auto& [transfer, error] : impl.rejected) impl.finish(std::move(transfer), std::move(error));
+  for (CURL* easy : impl.spare) curl_easy_cleanup(easy);
   if (impl.multi != nullptr) curl_multi_cleanup(impl.multi);
 }
 
@@ -338,6 +352,20 @@ void CurlOutbound::http(OutboundRequest request, HttpDone done) {
   transfer->http_done = std::move(done);
   std::optional<Error> reject;
   if (const auto why = fault_of(transfer->request); !why.empty()) reject = Error::invalid(std::string(why));
+  if (auto where = reject || impl_->waiting >= impl_->options.queue_max ? std::nullopt : PlainHttp::parse(transfer->request.url)) {
+    ++impl_->calls;
+    ++impl_->waiting;
+    impl_->plain.submit(std::move(*where), std::move(transfer->request),
+                        [impl = impl_.get(), own = std::move(transfer->http_done)](Result<OutboundResponse> answer) {
+                          if (!answer.ok()) {
+                            ++impl->failures;
+                            if (answer.error().kind() == ErrorKind::kDenied) ++impl->denied;
+                          }
+                          own(std::move(answer));
+                          --impl->waiting;
+                        });
+    return;
+  }
   impl_->submit(std::move(transfer), std::move(reject));
 }
 

@@ -1,4 +1,5 @@
-// CurlOutbound: the Outbound door by libcurl, on one thread that starts with the first call.
+// CurlOutbound: the Outbound door by libcurl, on one thread that starts with the first call. Plain
+// http to an address that needs no name looked up takes a shorter way (plain_http.h), same rules.
 //
 // HTTP and HTTPS with connections kept for reuse, no redirects, no proxy, an answer's size capped;
 // the address a name resolved to is judged by AddressRules at the moment of connecting, so a name

@@ -3,6 +3,7 @@
 #include <ctime>
 
 #include "api/common/fault.h"
+#include "api/common/trace_header.h"
 #include "api/common/waiting.h"
 #include "server/console.h"
 #include "storage/base/log.h"
@@ -212,7 +213,10 @@ void Pipeline::call(Work& work) {
   if (x.entry != nullptr && x.entry->operation != nullptr && x.entry->operation->is_heavy) {
     return run_on_pool(work, [this, &work] { work.status = parts_.api.call(*work.x); }, [this, &work] { after_call(work); });
   }
-  work.status = parts_.api.call(x);
+  {
+    const TraceHeader trace(x.request.header("x-amzn-trace-id"));
+    work.status = parts_.api.call(x);
+  }
   if (const auto* waiting = work.status.ok() ? nullptr : dynamic_cast<const Waiting*>(work.status.error().detail())) {
     return work.turn->hold([when = waiting->when](http::Resume resume) { when(std::move(resume)); }, [this, &work] { call(work); });
   }

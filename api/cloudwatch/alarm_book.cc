@@ -7,6 +7,7 @@
 
 #include <charconv>
 
+#include "api/cloudwatch/alarm_log.h"
 #include "api/codec/json.h"
 #include "storage/base/log.h"
 
@@ -105,6 +106,10 @@ Status prepare(AlarmEntry& entry) {
     shared(*entry.document.log);
     rules.evaluation_periods = entry.document.log->query_results_to_evaluate.value_or(1);
     rules.datapoints_to_alarm = entry.document.log->query_results_to_alarm;
+    if (const auto& query = entry.document.log->scheduled_query_configuration) {
+      TRY(const auto rate, parse_rate(query->schedule_configuration.schedule_expression));
+      rules.period_seconds = rate.count();
+    }
     return Ok{};
   }
   const MetricAlarm& alarm = *entry.document.metric;

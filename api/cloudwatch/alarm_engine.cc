@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "api/cloudwatch/alarm_fetch.h"
+#include "api/cloudwatch/alarm_log.h"
 #include "api/cloudwatch/model.h"
 #include "api/codec/json.h"
 #include "query/alarm_rules/windows.h"
@@ -68,18 +69,18 @@ std::string triggering_alarms(const std::vector<AlarmPtr>& children) {
   return out + "]}";
 }
 
-// Sixteen hexadecimal digits of the attributes, stable across runs.
-std::string contributor_id(const std::map<std::string, std::string>& attributes) {
-  std::string text;
-  for (const auto& [name, value] : attributes) text += name + "\n" + value + "\n";
-  return fmt::format("{:016x}", hash64(text));
+std::optional<EvaluationState> evaluation_of(const AlarmEntry& alarm) {
+  return alarm.type == AlarmType::LogAlarm ? alarm.document.log->evaluation_state : alarm.document.metric->evaluation_state;
 }
+
+bool is_evaluated(const AlarmEntry& alarm) { return alarm.type != AlarmType::CompositeAlarm; }
 
 }  // namespace
 
 struct AlarmEngine::Work {
   std::map<AlarmKey, std::shared_ptr<AlarmEntry>> changed;
   std::vector<HistoryRecord> history;
+  std::vector<AlarmTransition> of_contributors;
   std::vector<AlarmTransition> transitions;  // stored with the next save, then followed up
   AlarmBook& book;
 
@@ -128,6 +129,10 @@ void AlarmEngine::unschedule(const AlarmKey& key) {
 }
 
 Timestamp AlarmEngine::next_evaluation(const AlarmEntry& alarm, Timestamp now) const {
+  if (alarm.type == AlarmType::LogAlarm) {
+    const std::int64_t rate = alarm.rules.period_seconds * 1000;
+    return from_ms(to_ms(now) / rate * rate + rate);
+  }
   const auto cadence = alarm_rules::cadence(alarm.rules.period_seconds, alarm.rules.evaluation_periods);
   Millis offset = options_.grace;
   if (cadence >= seconds(60)) {
@@ -144,7 +149,7 @@ void AlarmEngine::start(Timestamp now) {
   *agenda = {};
   agenda->last_tick = now;
   for (const auto& alarm : deps_.book.all()) {
-    if (alarm->type == AlarmType::MetricAlarm) {
+    if (is_evaluated(*alarm)) {
       agenda->by_key[alarm->key] = now;
       agenda->by_time.insert({now, alarm->key});
     }
@@ -199,8 +204,8 @@ void AlarmEngine::tick(Timestamp now) {
   std::vector<Outcome> outcomes;
   for (const auto& key : keys) {
     const AlarmPtr alarm = deps_.book.find(key);
-    if (!alarm || alarm->type != AlarmType::MetricAlarm) continue;
-    outcomes.push_back(evaluate(alarm, now));
+    if (!alarm || !is_evaluated(*alarm)) continue;
+    outcomes.push_back(alarm->type == AlarmType::LogAlarm ? evaluate_logs(alarm, now) : evaluate(alarm, now));
     schedule(key, next_evaluation(*alarm, now));
   }
   if (!outcomes.empty()) {
@@ -268,6 +273,14 @@ AlarmEngine::Outcome AlarmEngine::evaluate_contributors(const AlarmPtr& alarm, c
     before.erase(one.id);
     if (all.size() < kContributorsMax) all.push_back(std::move(one));
   }
+  // A series that is gone is no longer in alarm; it is told once, then forgotten.
+  for (auto& [id, gone] : before) {
+    if (!gone.in_alarm || all.size() >= kContributorsMax) continue;
+    gone.in_alarm = false;
+    gone.reason = "No data was returned for this contributor";
+    gone.since_ms = to_ms(now);
+    all.push_back(std::move(gone));
+  }
   out.contributors = std::move(all);
   const std::size_t total = data.series.size();
   if (total == 0) {
@@ -290,17 +303,69 @@ AlarmEngine::Outcome AlarmEngine::evaluate_contributors(const AlarmPtr& alarm, c
   return out;
 }
 
+AlarmEngine::Outcome AlarmEngine::evaluate_logs(const AlarmPtr& alarm, Timestamp now) const {
+  Outcome out;
+  out.seen = alarm;
+  out.state = alarm->state();
+  out.evaluation = alarm->document.log->evaluation_state;
+  auto run = run_log_query(deps_.services, *alarm, now);
+  if (!run.ok()) {
+    out.evaluation = run.error().kind() == ErrorKind::kBusy ? EvaluationState::EVALUATION_FAILURE : EvaluationState::EVALUATION_ERROR;
+    return out;
+  }
+  const bool grouped = run->is_grouped;
+  out.evaluation.reset();
+  auto& runs = out.runs.emplace(alarm->document.runs.value_or(std::vector<StoredRun>{}));
+  // After a restart or a change the same tick may come twice.
+  std::erase_if(runs, [&](const StoredRun& old) { return old.time_ms >= to_ms(now); });
+  runs.push_back(std::move(run->run));
+  const auto n = static_cast<std::size_t>(alarm->rules.evaluation_periods);
+  if (runs.size() > n) runs.erase(runs.begin(), runs.end() - static_cast<std::ptrdiff_t>(n));
+  const auto slots_of = [&](const std::string& id) {
+    std::vector<alarm_rules::Slot> slots;
+    for (std::size_t i = runs.size(); i < n; ++i)
+      slots.push_back({.start = now - seconds(alarm->rules.period_seconds) * static_cast<std::int64_t>(n - 1 - (i - runs.size()))});
+    for (const StoredRun& one : runs) {
+      alarm_rules::Slot slot{.start = from_ms(one.time_ms)};
+      if (const auto found = one.values.find(id); found != one.values.end()) slot.value = found->second;
+      slots.push_back(slot);
+    }
+    return slots;
+  };
+  if (!grouped) {
+    auto verdict = alarm_rules::evaluate(alarm->rules, to_rules_state(out.state).value_or(alarm_rules::State::kInsufficientData), slots_of(""), now);
+    out.state = from_rules_state(verdict.state);
+    out.reason = std::move(verdict.reason);
+    out.data = std::move(verdict.reason_data);
+    return out;
+  }
+  AlarmData data;
+  data.is_grouped = true;
+  data.is_partial = run->is_partial;
+  std::map<std::string, std::map<std::string, std::string>> attributes = run->attributes;
+  for (const auto& contributor : alarm->document.contributors) attributes.try_emplace(contributor.id, contributor.attributes);
+  for (auto& [id, own] : attributes) {
+    const bool seen = std::any_of(runs.begin(), runs.end(), [&](const StoredRun& one) { return one.values.contains(id); });
+    if (seen) data.series.push_back({.attributes = own, .slots = slots_of(id)});
+  }
+  Outcome grouped_out = evaluate_contributors(alarm, data, now);
+  grouped_out.runs = std::move(out.runs);
+  return grouped_out;
+}
+
 void AlarmEngine::commit(std::vector<Outcome> outcomes, Timestamp now) {
   Work work(deps_.book);
   for (auto& outcome : outcomes) {
     const AlarmPtr& alarm = outcome.seen;
     if (deps_.book.find(alarm->key) != alarm) continue;  // changed since it was looked at
     const bool new_state = outcome.state != alarm->state();
-    const bool new_evaluation = outcome.evaluation != alarm->document.metric->evaluation_state;
+    const bool new_evaluation = outcome.evaluation != evaluation_of(*alarm);
     const bool new_contributors = outcome.contributors && *outcome.contributors != alarm->document.contributors;
-    if (!new_state && !new_evaluation && !new_contributors) continue;
+    if (!new_state && !new_evaluation && !new_contributors && !outcome.runs) continue;
     const auto edited = work.edit(alarm->key);
-    edited->document.metric->evaluation_state = outcome.evaluation;
+    if (alarm->type == AlarmType::LogAlarm) edited->document.log->evaluation_state = outcome.evaluation;
+    else edited->document.metric->evaluation_state = outcome.evaluation;
+    if (outcome.runs) edited->document.runs = std::move(*outcome.runs);
     if (new_contributors) {
       std::map<std::string, bool> before;
       for (const auto& c : alarm->document.contributors) before[c.id] = c.in_alarm;
@@ -316,12 +381,30 @@ void AlarmEngine::commit(std::vector<Outcome> outcomes, Timestamp now) {
         record.item.alarm_contributor_id = c.id;
         record.item.alarm_contributor_attributes = c.attributes;
         work.history.push_back(std::move(record));
+        contributor_changed(work, *edited, c, now);
       }
       edited->document.contributors = std::move(*outcome.contributors);
     }
     if (new_state) change_state(work, alarm, outcome.state, std::move(outcome.reason), std::move(outcome.data), now);
   }
   flush(work, now);
+}
+
+// A contributor's change is told and acted upon like an alarm's: of an alarm that is in its state.
+void AlarmEngine::contributor_changed(Work& work, const AlarmEntry& alarm, const StoredContributor& contributor, Timestamp now) {
+  const auto shown = std::make_shared<AlarmEntry>(alarm);
+  AlarmTransition transition;
+  transition.old_state = contributor.in_alarm ? StateValue::OK : StateValue::ALARM;
+  transition.now = now;
+  transition.contributor = contributor;
+  shown->change([&](auto& a) {
+    a.state_value = contributor.in_alarm ? StateValue::ALARM : StateValue::OK;
+    a.state_reason = contributor.reason;
+    a.state_reason_data.reset();
+    a.state_updated_timestamp = now;
+  });
+  transition.alarm = shown;
+  work.of_contributors.push_back(std::move(transition));
 }
 
 void AlarmEngine::change_state(Work& work, const AlarmPtr& alarm, StateValue state, std::string reason,
@@ -357,24 +440,31 @@ void AlarmEngine::flush(Work& work, Timestamp now) {
       return;  // nothing was said to anyone; the next evaluation tries again
     }
     for (const auto& transition : wave) {
-      if (deps_.outbound != nullptr) {
-        for (const auto& url : options_.event_urls) {
-          OutboundRequest request;
-          request.url = url;
-          request.headers = {{"Content-Type", "application/json"}};
-          request.body = state_change_event(transition, deps_.random.uuid());
-          deps_.outbound->http(std::move(request), [url](Result<OutboundResponse> answer) {
-            if (!answer.ok()) LOG_WARN("alarm event could not be sent to {}: {}", url, answer.error().message());
-          });
-        }
-      }
+      if (!options_.event_urls.empty()) send_event(state_change_event(transition, deps_.random.uuid()));
       reconsider_parents(work, transition, now);
       to_act.push_back(transition);
     }
   }
+  for (auto& transition : std::exchange(work.of_contributors, {})) {
+    if (!options_.event_urls.empty()) send_event(contributor_event(transition, deps_.random.uuid()));
+    if (!is_muted(transition.alarm->key, now)) act(work, transition);
+  }
   for (auto& transition : to_act) act_or_hold(work, std::move(transition), now);
   if (work.changed.empty() && work.history.empty()) return;
   if (Status status = work.save(); !status.ok()) LOG_ERROR("alarm actions cannot be stored: {}", status.error().message());
+}
+
+void AlarmEngine::send_event(std::string event) {
+  if (deps_.outbound == nullptr) return;
+  for (const auto& url : options_.event_urls) {
+    OutboundRequest request;
+    request.url = url;
+    request.headers = {{"Content-Type", "application/json"}};
+    request.body = event;
+    deps_.outbound->http(std::move(request), [url](Result<OutboundResponse> answer) {
+      if (!answer.ok()) LOG_WARN("alarm event could not be sent to {}: {}", url, answer.error().message());
+    });
+  }
 }
 
 // --- composites ---------------------------------------------------------------------------------------
@@ -571,10 +661,15 @@ void AlarmEngine::act(Work& work, const AlarmTransition& transition) {
   const AlarmEntry& alarm = *transition.alarm;
   if (!alarm.actions_enabled()) return;
   const auto note = [&](const std::string& action, bool succeeded, std::string_view error, std::string_view published) {
-    work.history.push_back(history_record(
-        alarm, HistoryItemType::Action,
+    auto record = history_record(
+        alarm, transition.contributor ? HistoryItemType::AlarmContributorAction : HistoryItemType::Action,
         succeeded ? "Successfully executed action " + action : "Failed to execute action " + action,
-        action_history(transition, action, succeeded, error, published), transition.now));
+        action_history(transition, action, succeeded, error, published), transition.now);
+    if (transition.contributor) {
+      record.item.alarm_contributor_id = transition.contributor->id;
+      record.item.alarm_contributor_attributes = transition.contributor->attributes;
+    }
+    work.history.push_back(std::move(record));
   };
   for (const auto& action : alarm.actions(alarm.state())) {
     if (action.find(":sns:") != std::string::npos) {
@@ -633,8 +728,11 @@ Status AlarmEngine::put_locked(std::shared_ptr<AlarmEntry> alarm, bool is_new, T
                                    fmt::format("Alarm \"{}\" {}", alarm->key.name, is_new ? "created" : "updated"),
                                    configuration_history(*alarm, is_new ? ConfigurationChange::kCreate : ConfigurationChange::kUpdate),
                                    now));
+  const AlarmPtr before = deps_.book.find(alarm->key);
   TRYV(deps_.book.save({alarm}, std::move(history)));
-  if (alarm->type == AlarmType::MetricAlarm) schedule(alarm->key, now);
+  if (!options_.event_urls.empty())
+    send_event(configuration_event(*alarm, before.get(), before ? "update" : "create", deps_.random.uuid(), now));
+  if (is_evaluated(*alarm)) schedule(alarm->key, now);
   if (alarm->type == AlarmType::CompositeAlarm) {
     std::erase_if(agenda_.lock()->timers, [&](const auto& timer) { return timer.second == alarm->key; });
     if (alarm->document.timer_due_ms) agenda_.lock()->timers.insert({from_ms(*alarm->document.timer_due_ms), alarm->key});
@@ -652,7 +750,10 @@ Status AlarmEngine::erase_locked(const std::vector<AlarmPtr>& alarms, Timestamp 
                                      fmt::format("Alarm \"{}\" deleted", alarm->key.name),
                                      configuration_history(*alarm, ConfigurationChange::kDelete), now));
   TRYV(deps_.book.erase(alarms, std::move(history)));
-  for (const auto& alarm : alarms) unschedule(alarm->key);
+  for (const auto& alarm : alarms) {
+    unschedule(alarm->key);
+    if (!options_.event_urls.empty()) send_event(configuration_event(*alarm, nullptr, "delete", deps_.random.uuid(), now));
+  }
   return Ok{};
 }
 

@@ -72,11 +72,13 @@ class AlarmEngine final : public Worker, public Resettable {
     std::string data{};
     std::optional<std::vector<StoredContributor>> contributors{};
     std::optional<EvaluationState> evaluation{};
+    std::optional<std::vector<StoredRun>> runs{};  // of a log alarm
   };
   struct Work;  // what one commit gathers
 
   Outcome evaluate(const AlarmPtr& alarm, Timestamp now) const;
   Outcome evaluate_contributors(const AlarmPtr& alarm, const struct AlarmData& data, Timestamp now) const;
+  Outcome evaluate_logs(const AlarmPtr& alarm, Timestamp now) const;
   // All below: changes() held.
   void commit(std::vector<Outcome> outcomes, Timestamp now);
   void change_state(Work& work, const AlarmPtr& alarm, StateValue state, std::string reason, std::optional<std::string> data,
@@ -87,6 +89,8 @@ class AlarmEngine final : public Worker, public Resettable {
   void suppressor_changed(Work& work, const AlarmPtr& composite, StateValue was, StateValue is, Timestamp now);
   void act_or_hold(Work& work, AlarmTransition transition, Timestamp now);
   void act(Work& work, const AlarmTransition& transition);
+  void contributor_changed(Work& work, const AlarmEntry& alarm, const StoredContributor& contributor, Timestamp now);
+  void send_event(std::string event);
   void expire_timers(Timestamp now);
   void release_muted(Timestamp now);
   bool is_in_cycle(const AlarmEntry& composite) const;

@@ -197,6 +197,21 @@ Json state_json(StateValue value, const std::string& reason, const std::string& 
   return out;
 }
 
+// EventBridge's envelope.
+std::string event(const AlarmEntry& alarm, std::string_view type, const std::string& id, Timestamp now, Json detail) {
+  Json out;
+  out["version"] = "0";
+  out["id"] = id;
+  out["detail-type"] = std::string(type);
+  out["source"] = "aws.cloudwatch";
+  out["account"] = alarm.key.account;
+  out["time"] = stamp(now).substr(0, 19) + "Z";  // events carry whole seconds
+  out["region"] = alarm.key.region;
+  out["resources"] = Json::array({alarm.arn()});
+  out["detail"] = std::move(detail);
+  return dump(out);
+}
+
 std::string short_list(const std::vector<std::string>& actions) {
   std::string out;
   for (const auto& action : actions) out += (out.empty() ? "" : " ") + ("[" + action + "]");
@@ -297,6 +312,10 @@ std::string notification_json(const AlarmTransition& transition) {
       out["Trigger"] = trigger_of(a);
     }
   });
+  if (transition.contributor) {
+    out["AlarmContributorId"] = transition.contributor->id;
+    out["AlarmContributorAttributes"] = transition.contributor->attributes;
+  }
   return dump(out);
 }
 
@@ -417,18 +436,51 @@ std::string state_change_event(const AlarmTransition& transition, const std::str
   detail["state"] = std::move(state);
   detail["previousState"] = state_json(transition.old_state, transition.old_reason, transition.old_reason_data, transition.old_updated);
   detail["configuration"] = configuration_of(alarm, id);
-  Json out;
-  out["version"] = "0";
-  out["id"] = id;
-  out["detail-type"] = "CloudWatch Alarm State Change";
-  out["source"] = "aws.cloudwatch";
-  out["account"] = alarm.key.account;
-  const std::string at = stamp(transition.now);  // events carry whole seconds
-  out["time"] = at.substr(0, 19) + "Z";
-  out["region"] = alarm.key.region;
-  out["resources"] = Json::array({alarm.arn()});
-  out["detail"] = std::move(detail);
-  return dump(out);
+  return event(alarm, "CloudWatch Alarm State Change", id, transition.now, std::move(detail));
+}
+
+std::string contributor_event(const AlarmTransition& transition, const std::string& id) {
+  const AlarmEntry& alarm = *transition.alarm;
+  Json detail;
+  detail["alarmName"] = alarm.key.name;
+  detail["alarmContributor"] = {{"id", transition.contributor->id}, {"attributes", transition.contributor->attributes}};
+  detail["state"] = state_json(alarm.state(), alarm.reason(), "", alarm.state_updated());
+  detail["configuration"] = configuration_of(alarm, id);
+  return event(alarm, "CloudWatch Alarm Contributor State Change", id, transition.now, std::move(detail));
+}
+
+std::string configuration_event(const AlarmEntry& alarm, const AlarmEntry* before, std::string_view operation, const std::string& id,
+                                Timestamp now) {
+  const auto configuration = [&](const AlarmEntry& of) {
+    Json out = configuration_of(of, id);
+    out["alarmName"] = of.key.name;
+    of.visit([&](const auto& a) {
+      using T = std::decay_t<decltype(a)>;
+      if constexpr (std::is_same_v<T, MetricAlarm>) {
+        out["evaluationPeriods"] = a.evaluation_periods.value_or(1);
+        if (a.datapoints_to_alarm) out["datapointsToAlarm"] = *a.datapoints_to_alarm;
+        if (a.threshold_metric_id) out["thresholdMetricId"] = *a.threshold_metric_id;
+        else out["threshold"] = a.threshold.value_or(0);
+        if (a.comparison_operator) out["comparisonOperator"] = std::string(to_string(*a.comparison_operator));
+        if (a.treat_missing_data) out["treatMissingData"] = *a.treat_missing_data;
+      }
+      out["actionsEnabled"] = a.actions_enabled.value_or(true);
+      out["timestamp"] = stamp(a.alarm_configuration_updated_timestamp.value_or(now));
+      out["okActions"] = list_or_empty(a.ok_actions);
+      out["alarmActions"] = list_or_empty(a.alarm_actions);
+      out["insufficientDataActions"] = list_or_empty(a.insufficient_data_actions);
+    });
+    return out;
+  };
+  Json detail;
+  detail["alarmName"] = alarm.key.name;
+  detail["operation"] = std::string(operation);
+  detail["state"] = {{"value", std::string(to_string(alarm.state()))}, {"timestamp", stamp(alarm.state_updated())}};
+  if (alarm.type == AlarmType::CompositeAlarm && alarm.document.composite->actions_suppressed_by)
+    detail["state"]["actionsSuppressedBy"] = std::string(to_string(*alarm.document.composite->actions_suppressed_by));
+  detail["configuration"] = configuration(alarm);
+  if (before != nullptr) detail["previousConfiguration"] = configuration(*before);
+  return event(alarm, "CloudWatch Alarm Configuration Change", id, now, std::move(detail));
 }
 
 std::string state_history(const AlarmTransition& transition) {

@@ -17,6 +17,8 @@ struct AlarmTransition {
   Timestamp old_updated{};
   Timestamp now{};
   bool after_mute_window = false;
+  // Of one contributor: `alarm` then shows its state and reason.
+  std::optional<StoredContributor> contributor{};
 };
 
 std::string notification_subject(const AlarmTransition& transition);
@@ -25,6 +27,11 @@ std::string notification_mail(const AlarmTransition& transition, std::string_vie
 std::string lambda_payload(const AlarmTransition& transition);
 // EventBridge's "CloudWatch Alarm State Change".
 std::string state_change_event(const AlarmTransition& transition, const std::string& id);
+
+// "CloudWatch Alarm Contributor State Change".
+std::string contributor_event(const AlarmTransition& transition, const std::string& id);
+// "CloudWatch Alarm Configuration Change": operation create, update (with what was before) or delete.
+std::string configuration_event(const AlarmEntry& alarm, const AlarmEntry* before, std::string_view operation, const std::string& id, Timestamp now);
 
 // HistoryData of the kinds of items.
 std::string state_history(const AlarmTransition& transition);

@@ -1,5 +1,6 @@
 #include "api/cloudwatch/service.h"
 
+#include "api/cloudwatch/alarm_log.h"
 #include "api/cloudwatch/alarm_operations.h"
 #include "api/cloudwatch/model.h"
 #include "api/common/violations.h"
@@ -34,7 +35,7 @@ Service service() {
                          dashboard_operations(), tag_operations(), anomaly_operations(),
                          insight_rule_operations(), metric_stream_operations(), setting_operations(),
                          widget_image_operations(), alarm_put_operations(), alarm_describe_operations(),
-                         alarm_mute_operations()},
+                         alarm_mute_operations(), alarm_log_operations()},
           .errors = kErrors,
           .on_invalid = on_invalid};
 }

@@ -51,6 +51,10 @@ std::string take_user_info(std::string& url) {
 }  // namespace
 
 DeliveryQueue::~DeliveryQueue() {
+  {
+    const std::lock_guard alive(life_->mutex);
+    life_->queue = nullptr;
+  }
   std::unique_lock lock(mutex_);
   quiet_.wait_for(lock, std::chrono::seconds(5), [&] { return !pumping_ && !scheduled_; });
 }
@@ -486,7 +490,9 @@ void DeliveryQueue::deliver_http(const Job& job, const Route& to) {
 }
 
 void DeliveryQueue::send_request(const Job& job, const Route& to, OutboundRequest request) {
-  deps_.outbound.http(std::move(request), [this, job, to](Result<OutboundResponse> answer) {
+  deps_.outbound.http(std::move(request), [life = life_, job, to](Result<OutboundResponse> answer) {
+    const std::lock_guard alive(life->mutex);
+    if (life->queue == nullptr) return;
     Attempt attempt;
     if (!answer.ok()) {
       // A forbidden or malformed address stays so; everything else may pass.
@@ -502,8 +508,8 @@ void DeliveryQueue::send_request(const Job& job, const Route& to, OutboundReques
         attempt.kind = Attempt::Kind::kRefused;
       else attempt.kind = Attempt::Kind::kRetry;
     }
-    finish(job, to, std::move(attempt));
-    wake();
+    life->queue->finish(job, to, std::move(attempt));
+    life->queue->wake();
   });
 }
 
@@ -529,15 +535,17 @@ void DeliveryQueue::deliver_mail(const Job& job, const Route& to) {
   }
   if (deps_.outbound.has_mail_relay()) {
     deps_.outbound.mail({.from = deps_.options.mail_from, .to = to.endpoint, .data = std::move(mail.data)},
-                        [this, job, to](Status status) {
+                        [life = life_, job, to](Status status) {
+                          const std::lock_guard alive(life->mutex);
+                          if (life->queue == nullptr) return;
                           Attempt attempt;
                           if (!status.ok()) {
                             attempt.kind = status.error().kind() == ErrorKind::kInvalid ? Attempt::Kind::kRefused
                                                                                        : Attempt::Kind::kRetry;
                             attempt.response = status.error().message();
                           }
-                          finish(job, to, std::move(attempt));
-                          wake();
+                          life->queue->finish(job, to, std::move(attempt));
+                          life->queue->wake();
                         });
     return;
   }
@@ -622,11 +630,18 @@ void DeliveryQueue::deliver_queue(const Job& job, const Route& to, const std::st
       return;
     }
     if (status.error().kind() != ErrorKind::kNotFound) {
-      finish(job, to, {.kind = Attempt::Kind::kRetry, .response = status.error().message()});
+      const bool for_good = status.error().kind() == ErrorKind::kInvalid;
+      finish(job, to, {.kind = for_good ? Attempt::Kind::kRefused : Attempt::Kind::kRetry, .response = status.error().message()});
       return;
     }
   }
-  if (auto request = send_message_request(deps_.options, deps_.clock.real_now(), queue_arn, message)) {
+  auto elsewhere = send_message_request(deps_.options, deps_.clock.real_now(), queue_arn, message);
+  // The queue is not here and nobody else has it: what has a queue of dead letters goes there.
+  if (!elsewhere && deps_.queues != nullptr && !to.dead_letter_arn.empty() && !job.message->targets[job.target].dead_letter) {
+    finish(job, to, {.kind = Attempt::Kind::kRefused, .status_code = 400, .response = "AWS.SimpleQueueService.NonExistentQueue"});
+    return;
+  }
+  if (auto request = std::move(elsewhere)) {
     send_request(job, to, std::move(*request));
     return;
   }

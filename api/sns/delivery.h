@@ -79,7 +79,7 @@ class DeliveryQueue final : public Worker {
   // Whether this number takes no messages.
   using OptedOut = std::function<bool(std::string_view account, std::string_view region, std::string_view number)>;
 
-  explicit DeliveryQueue(Deps deps) : deps_(deps) {}
+  explicit DeliveryQueue(Deps deps) : deps_(deps) { life_->queue = this; }
   ~DeliveryQueue() override;
   void on_report(Report report) { report_ = std::move(report); }
   void on_opted_out(OptedOut opted_out) { opted_out_ = std::move(opted_out); }
@@ -174,6 +174,13 @@ class DeliveryQueue final : public Worker {
   Deps deps_;
   Report report_;
   OptedOut opted_out_;
+
+  // What an answer that comes after the end finds: nobody.
+  struct Life {
+    std::mutex mutex;
+    DeliveryQueue* queue = nullptr;
+  };
+  std::shared_ptr<Life> life_ = std::make_shared<Life>();
 
   mutable std::mutex mutex_;
   std::unordered_map<std::uint64_t, MessagePtr> messages_;

@@ -99,46 +99,94 @@ std::vector<Finding> find_identifier(std::string_view identifier, std::string_vi
   return out;
 }
 
-Status apply_inbound_protection(const std::string& policy_text, Checked& checked) {
-  const Json policy = Json::parse(policy_text, nullptr, false);
+std::string AuditFinding::event(std::string_view message_id, std::string_view principal, std::string_view topic_arn, Timestamp now) const {
+  Json found = Json::array();
+  for (const auto& identifier : identifiers) {
+    Json detections = Json::array();
+    for (const auto& [begin, end] : identifier.detections) detections.push_back({{"start", begin}, {"end", end}});
+    found.push_back({{"name", identifier.name}, {"count", identifier.detections.size()}, {"detections", std::move(detections)}});
+  }
+  return Json{{"messageId", message_id}, {"auditTimestamp", iso_time(now)}, {"callerPrincipal", principal}, {"resourceArn", topic_arn},
+              {"dataIdentifiers", std::move(found)}}
+      .dump();
+}
+
+bool Protection::Statement::applies_to(std::string_view principal) const {
+  return std::any_of(principals.begin(), principals.end(), [&](const std::string& p) { return p == "*" || p == principal; });
+}
+
+std::optional<Protection> protection_of(const TopicEntry& topic) {
+  if (!topic.document.data_protection_policy) return std::nullopt;
+  const Json policy = Json::parse(*topic.document.data_protection_policy, nullptr, false);
+  const auto text = [](const Json& json) { return json.is_string() ? json.get<std::string>() : std::string(); };
+  Protection out;
+  out.name_ = text(member(policy, "Name"));
   const Json& statements = member(policy, "Statement");
-  if (!statements.is_array()) return Ok{};
+  if (!statements.is_array()) return out;
+  for (const auto& statement : statements) {
+    Protection::Statement one;
+    one.inbound = member(statement, "DataDirection") != "Outbound";
+    one.identifiers = identifiers_of(statement);
+    for (const auto& principal : member(statement, "Principal")) one.principals.push_back(text(principal));
+    const Json& operation = member(statement, "Operation");
+    if (const Json& audit = member(operation, "Audit"); audit.is_object()) {
+      one.operation = Protection::Operation::kAudit;
+      const Json& rate = member(audit, "SampleRate");
+      if (rate.is_number_integer()) one.sample_rate = rate.get<int>();
+      if (rate.is_string()) one.sample_rate = std::atoi(rate.get<std::string>().c_str());
+      one.findings_group = text(member(member(member(audit, "FindingsDestination"), "CloudWatchLogs"), "LogGroup"));
+      one.no_findings_group = text(member(member(member(audit, "NoFindingsDestination"), "CloudWatchLogs"), "LogGroup"));
+    } else if (const Json& config = member(operation, "Deidentify"); config.is_object()) {
+      one.operation = Protection::Operation::kDeidentify;
+      if (const Json& masked = member(config, "MaskConfig"); masked.is_object()) {
+        const Json& character = member(masked, "MaskWithCharacter");
+        one.mask = character.is_string() ? character.get<std::string>() : std::string("*");
+      }
+    }
+    out.statements_.push_back(std::move(one));
+  }
+  return out;
+}
+
+Status Protection::apply_inbound(Checked& checked, std::string_view principal) const {
   std::vector<std::string*> texts{&checked.message};
   for (auto& [protocol, body] : checked.bodies) texts.push_back(&body);
-  for (const auto& statement : statements) {
-    if (member(statement, "DataDirection") != "Inbound") continue;
-    const Json& config = member(member(statement, "Operation"), "Deidentify");
-    if (!config.is_object()) continue;
-    std::optional<std::string> mask;
-    if (const Json& masked = member(config, "MaskConfig"); masked.is_object()) {
-      const Json& character = member(masked, "MaskWithCharacter");
-      mask = character.is_string() ? character.get<std::string>() : std::string("*");
-    }
-    for (const auto& identifier : identifiers_of(statement)) {
-      for (auto* text : texts) deidentify(*text, find_identifier(identifier, *text), mask);
+  for (const Statement& statement : statements_) {
+    if (!statement.inbound || statement.operation != Operation::kDeidentify || !statement.applies_to(principal)) continue;
+    for (const auto& identifier : statement.identifiers) {
+      for (auto* text : texts) deidentify(*text, find_identifier(identifier, *text), statement.mask);
     }
   }
-  for (const auto& statement : statements) {
-    if (member(statement, "DataDirection") != "Inbound" || !member(member(statement, "Operation"), "Deny").is_object())
-      continue;
-    const auto identifiers = identifiers_of(statement);
+  for (const Statement& statement : statements_) {
+    if (!statement.inbound || statement.operation != Operation::kDeny || !statement.applies_to(principal)) continue;
     for (const auto* text : texts) {
-      if (has_finding(identifiers, *text))
+      if (has_finding(statement.identifiers, *text))
         return fault(AuthorizationErrorException{
-            .message = fmt::format("The message contains data denied by the data protection policy {}",
-                                   member(policy, "Name").is_string() ? member(policy, "Name").get<std::string>() : "")});
+            .message = fmt::format("The message contains data denied by the data protection policy {}", name_)});
     }
   }
   return Ok{};
 }
 
-bool outbound_denied(const std::string& policy_text, std::string_view text) {
-  const Json policy = Json::parse(policy_text, nullptr, false);
-  const Json& statements = member(policy, "Statement");
-  if (!statements.is_array()) return false;
-  return std::any_of(statements.begin(), statements.end(), [&](const Json& statement) {
-    return member(statement, "DataDirection") == "Outbound" &&
-           member(member(statement, "Operation"), "Deny").is_object() && has_finding(identifiers_of(statement), text);
+std::vector<AuditFinding> Protection::audit(const Checked& checked, std::string_view principal, std::uint64_t dice) const {
+  std::vector<AuditFinding> out;
+  for (const Statement& statement : statements_) {
+    if (statement.operation != Operation::kAudit || !statement.applies_to(principal)) continue;
+    if (dice >= static_cast<std::uint64_t>(statement.sample_rate)) continue;
+    AuditFinding& finding = out.emplace_back();
+    for (const auto& identifier : statement.identifiers) {
+      auto found = find_identifier(identifier, checked.message);
+      if (!found.empty()) finding.identifiers.push_back({identifier, std::move(found)});
+    }
+    finding.log_group = finding.identifiers.empty() ? statement.no_findings_group : statement.findings_group;
+  }
+  return out;
+}
+
+bool Protection::denies_outbound(std::string_view text, std::string_view principal) const {
+  return std::any_of(statements_.begin(), statements_.end(), [&](const Statement& statement) {
+    return !statement.inbound && statement.operation == Operation::kDeny && statement.applies_to(principal) &&
+           has_finding(statement.identifiers, text);
   });
 }
 

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <set>
 
+#include "api/common/trace_header.h"
 #include "api/sns/common.h"
 #include "api/sns/mobile.h"
 #include "api/sns/operations.h"
@@ -116,6 +117,7 @@ Publisher publisher_of(Call& call) {
   out.region = call.region;
   out.base_url = sns.base_url(call);
   out.principal = call.principal;
+  out.trace_header = TraceHeader::current();
   out.now = call.now;
   return out;
 }
@@ -171,8 +173,7 @@ Result<PublishResponse> publish(Call& call, const PublishInput& in) {
   }
   TRYV(check_arn(call, arn, in.topic_arn ? "TopicArn" : "TargetArn"));
   if (!to.topic) return not_found("Topic");
-  if (to.topic->document.data_protection_policy)
-    TRYV(apply_inbound_protection(*to.topic->document.data_protection_policy, checked));
+  if (const auto protection = protection_of(*to.topic)) TRYV(protection->apply_inbound(checked, call.principal));
   return answer(call, sns.publish(publisher_of(call), to, draft, std::move(checked)));
 }
 
@@ -237,8 +238,7 @@ Result<PublishBatchResponse> publish_batch(Call& call, const PublishBatchInput& 
   const Publisher publisher = publisher_of(call);
   for (std::size_t i = 0; i < drafts.size(); ++i) {
     Status allowed = Ok{};
-    if (to.topic->document.data_protection_policy)
-      allowed = apply_inbound_protection(*to.topic->document.data_protection_policy, checked[i]);
+    if (const auto protection = protection_of(*to.topic)) allowed = protection->apply_inbound(checked[i], call.principal);
     auto published = allowed.ok() ? sns.publish(publisher, to, drafts[i], std::move(checked[i]))
                                   : Result<Published>(std::move(allowed).error());
     if (!published.ok()) {

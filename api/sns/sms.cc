@@ -230,4 +230,24 @@ bool is_opted_out(const ResourceStore& store, std::string_view account, std::str
   return std::find(document.opted_out.begin(), document.opted_out.end(), number) != document.opted_out.end();
 }
 
+bool is_verified(const ResourceStore& store, std::string_view account, std::string_view region, std::string_view number) {
+  const auto bytes = store.get({std::string(kNumberKind), std::string(account), std::string(region), std::string(number)});
+  if (!bytes) return false;
+  const auto document = decode_json<StoredSandboxNumber>(*bytes);
+  return document.ok() && document->verified;
+}
+
+std::map<std::string, std::string> sms_attributes(const ResourceStore& store, std::string_view account, std::string_view region) {
+  return read_account(store, account, region).attributes;
+}
+
+Status opt_out(Sns& sns, std::string_view account, std::string_view region, const std::string& number) {
+  if (!is_phone(number)) return badly_formatted();
+  const std::lock_guard changes(sns.state().changes());
+  StoredSmsAccount document = read_account(sns.state().store(), account, region);
+  if (std::find(document.opted_out.begin(), document.opted_out.end(), number) != document.opted_out.end()) return Ok{};
+  document.opted_out.push_back(number);
+  return sns.state().store().put({std::string(kAccountKind), std::string(account), std::string(region), "account"}, encode_json(document));
+}
+
 }  // namespace fog::sns

@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include "api/sns/archive.h"
 #include "api/sns/common.h"
 #include "api/sns/mobile.h"
+#include "api/sns/protection.h"
+#include "storage/base/log.h"
 
 namespace fog::sns {
 namespace {
@@ -16,11 +19,22 @@ std::string signature_version(const TopicEntry& topic) {
 
 }  // namespace
 
+// What filters look at: attributes once, a body once, however many subscriptions filter.
+struct Sns::Bodies {
+  struct Body {
+    bool is_object = false;
+    filter_policy::Values values{};
+  };
+  std::optional<filter_policy::Values> attributes{};
+  std::map<std::string_view, Body> by_text{};
+};
+
 Sns::Sns(Deps deps, Options options)
     : deps_(deps),
       options_(std::move(options)),
       state_(deps.resources),
       signer_(deps.resources, deps.clock, deps.random),
+      telemetry_({.state = state_, .clock = deps.clock, .random = deps.random}),
       deliveries_({.resources = deps.resources,
                    .wal = deps.wal,
                    .outbound = deps.outbound,
@@ -33,8 +47,10 @@ Sns::Sns(Deps deps, Options options)
                    .pool = deps.pool,
                    .queues = deps.queues}) {
   deliveries_.on_opted_out([this](std::string_view account, std::string_view region, std::string_view number) {
-    return is_opted_out(deps_.resources, account, region, number);
+    return is_opted_out(deps_.resources, account, region, number) ||
+           (options_.sms_sandbox && !is_verified(deps_.resources, account, region, number));
   });
+  deliveries_.on_report([this](const DeliveryReport& report) { telemetry_.report(report); });
 }
 
 Sns::~Sns() = default;
@@ -81,39 +97,19 @@ Result<Published> Sns::publish(const Publisher& publisher, const SnsState::Publi
     out.sequence_number = fmt::format("{:020}", own.last_sequence);
     own.seen[key] = {publisher.now + kDeduplicationWindow, out.message_id, *out.sequence_number};
   }
-  if (to.subscriptions->empty()) return out;
-
-  // Which subscriptions want it. Attributes and bodies are looked at once, however many filter.
-  std::optional<filter_policy::Values> attributes;
-  struct Body {
-    bool is_object = false;
-    filter_policy::Values values{};
-  };
-  std::map<std::string_view, Body> bodies;
-  std::vector<std::string> targets;
-  for (const auto& subscription : *to.subscriptions) {
-    const StoredSubscription& document = subscription->document;
-    if (!document.confirmed) continue;
-    if (subscription->filter) {
-      if (subscription->filter->scope() == filter_policy::Scope::kMessageAttributes) {
-        if (!attributes) {
-          attributes.emplace();
-          for (const auto& [name, value] : draft.attributes)
-            attributes->add_attribute(name, value.data_type, value.string_value.value_or(""));
-        }
-        if (!subscription->filter->matches(*attributes)) continue;
-      } else {
-        const auto own = checked.bodies.find(document.protocol);
-        const std::string& text = own == checked.bodies.end() ? checked.message : own->second;
-        const auto [entry, is_new] = bodies.try_emplace(text);
-        if (is_new) entry->second.is_object = entry->second.values.add_body(text);
-        if (!entry->second.is_object || !subscription->filter->matches(entry->second.values)) continue;
-      }
+  telemetry_.count(topic.document.arn, Telemetry::Count::kPublished);
+  telemetry_.count(topic.document.arn, Telemetry::Count::kPublishBytes, static_cast<double>(checked.message.size()));
+  const bool keeps = topic.fifo && archive_days(topic) > 0;
+  const std::optional<Protection> protection = protection_of(topic);
+  if (protection) {
+    for (const AuditFinding& finding : protection->audit(checked, publisher.principal, deps_.random.next() % 100)) {
+      telemetry_.count(topic.document.arn, finding.identifiers.empty() ? Telemetry::Count::kWithoutFindings : Telemetry::Count::kWithFindings);
+      if (!finding.log_group.empty())
+        telemetry_.log(topic.document.account, topic.document.region, finding.log_group,
+                       finding.event(out.message_id, publisher.principal, topic.document.arn, publisher.now), publisher.now);
     }
-    targets.push_back(document.arn);
   }
-  if (targets.empty()) return out;
-
+  if (to.subscriptions->empty() && !keeps) return out;
   StoredMessage message;
   message.account = topic.document.account;
   message.region = topic.document.region;
@@ -133,9 +129,67 @@ Result<Published> Sns::publish(const Publisher& publisher, const SnsState::Publi
   if (const auto& name = topic.attribute("DisplayName"); !name.empty()) message.sender_name = name;
   if (!publisher.trace_header.empty()) message.trace_header = publisher.trace_header;
   message.principal = publisher.principal;
-  message.targets = std::move(targets);
-  out.lsn = deliveries_.enqueue(std::move(message));
+  if (keeps) {
+    TRY(out.lsn, archive_message(deps_.resources, deps_.log, message));
+  }
+  Bodies bodies;
+  for (const auto& subscription : *to.subscriptions) {
+    if (!subscription->document.confirmed) continue;
+    if (!wants(*subscription, topic, message.attributes, message.message, message.bodies, bodies)) continue;
+    if (protection && protection->denies_outbound(text_for(message, subscription->document.protocol), subscription->document.principal)) {
+      telemetry_.denied(message, subscription->document, protection->name());
+      continue;
+    }
+    message.targets.push_back(subscription->document.arn);
+  }
+  if (message.targets.empty()) return out;
+  out.lsn = std::max(out.lsn, deliveries_.enqueue(std::move(message)));
   return out;
+}
+
+bool Sns::wants(const SubscriptionEntry& subscription, const TopicEntry& topic, const std::map<std::string, MessageAttributeValue>& attributes,
+                const std::string& message, const std::map<std::string, std::string>& texts, Bodies& bodies) {
+  using Count = Telemetry::Count;
+  if (!subscription.filter) return true;
+  const auto refuse = [&](Count why) {
+    telemetry_.count(topic.document.arn, Count::kFilteredOut);
+    telemetry_.count(topic.document.arn, why);
+    return false;
+  };
+  if (subscription.filter->scope() == filter_policy::Scope::kMessageAttributes) {
+    if (!bodies.attributes) {
+      bodies.attributes.emplace();
+      for (const auto& [name, value] : attributes) bodies.attributes->add_attribute(name, value.data_type, value.string_value.value_or(""));
+    }
+    if (subscription.filter->matches(*bodies.attributes)) return true;
+    return refuse(attributes.empty() ? Count::kFilteredOutNoAttributes : Count::kFilteredOutByAttributes);
+  }
+  const auto own = texts.find(subscription.document.protocol);
+  const std::string& text = own == texts.end() ? message : own->second;
+  const auto [entry, is_new] = bodies.by_text.try_emplace(text);
+  if (is_new) entry->second.is_object = entry->second.values.add_body(text);
+  if (!entry->second.is_object) return refuse(Count::kFilteredOutInvalidBody);
+  return subscription.filter->matches(entry->second.values) || refuse(Count::kFilteredOutByBody);
+}
+
+Result<std::size_t> Sns::replay(const SubscriptionEntry& subscription, const ReplayWindow& window, Timestamp now, Lsn& lsn) {
+  const TopicPtr topic = state_.topic(subscription.document.topic_arn);
+  if (!topic) return Error::not_found("Topic does not exist");
+  TRY(auto messages, archived_messages(deps_.resources, deps_.log, *topic, window.start, window.end.value_or(now)));
+  std::size_t n = 0;
+  for (StoredMessage& message : messages) {
+    Bodies bodies;
+    if (!wants(subscription, *topic, message.attributes, message.message, message.bodies, bodies)) continue;
+    message.targets = {subscription.document.arn};
+    lsn = std::max(lsn, deliveries_.enqueue(std::move(message)));
+    ++n;
+  }
+  return n;
+}
+
+void Sns::trim(Timestamp now) {
+  if (Status status = trim_archive(deps_.resources, deps_.log, state_, now); !status.ok())
+    LOG_WARN("archived messages cannot be trimmed: {}", status.error().message());
 }
 
 Result<Published> Sns::publish_direct(const Publisher& publisher, std::string protocol, std::string endpoint,
@@ -154,6 +208,7 @@ Result<Published> Sns::publish_direct(const Publisher& publisher, std::string pr
   message.time_ms = to_ms(publisher.now);
   message.base_url = publisher.base_url;
   message.signature_version = "1";
+  if (!publisher.trace_header.empty()) message.trace_header = publisher.trace_header;
   message.principal = publisher.principal;
   message.direct_protocol = std::move(protocol);
   message.direct_endpoint = std::move(endpoint);

@@ -14,7 +14,9 @@
 #include "api/sns/options.h"
 #include "api/sns/signer.h"
 #include "api/sns/state.h"
+#include "api/sns/telemetry.h"
 #include "storage/base/guarded.h"
+#include "storage/wal/resource_log.h"
 
 namespace fog::sns {
 
@@ -61,6 +63,7 @@ class Sns final : public TopicPublisher, public Resettable {
     Random& random;
     WorkerPool* pool = nullptr;       // null: deliveries start in tick() only
     MessageQueues* queues = nullptr;  // null: no queues here
+    ResourceLog* log = nullptr;       // null: archives are written at once
   };
   Sns(Deps deps, Options options);
   ~Sns() override;
@@ -71,6 +74,7 @@ class Sns final : public TopicPublisher, public Resettable {
   SnsState& state() { return state_; }
   DeliveryQueue& deliveries() { return deliveries_; }
   Signer& signer() { return signer_; }
+  Telemetry& telemetry() { return telemetry_; }
   const Options& options() const { return options_; }
   // Known once the server listens; before the first request.
   void set_default_url(std::string url) { options_.default_url = std::move(url); }
@@ -85,6 +89,10 @@ class Sns final : public TopicPublisher, public Resettable {
   // Straight to a number or a mobile endpoint.
   Result<Published> publish_direct(const Publisher& publisher, std::string protocol, std::string endpoint,
                                    const Draft& draft, Checked checked);
+  // Delivers archived messages of the window to the subscription once more; how many. The newest LSN in `lsn`.
+  Result<std::size_t> replay(const SubscriptionEntry& subscription, const struct ReplayWindow& window, Timestamp now, Lsn& lsn);
+  // Housekeeping, once an hour.
+  void trim(Timestamp now);
   // A SubscriptionConfirmation or UnsubscribeConfirmation.
   Lsn send_confirmation(const Call& call, std::string_view kind, const StoredSubscription& subscription,
                         const std::string& token);
@@ -104,10 +112,15 @@ class Sns final : public TopicPublisher, public Resettable {
     std::map<std::string, Seen> seen{};
   };
 
+  struct Bodies;
+  bool wants(const SubscriptionEntry& subscription, const TopicEntry& topic, const std::map<std::string, MessageAttributeValue>& attributes,
+             const std::string& message, const std::map<std::string, std::string>& texts, Bodies& bodies);
+
   Deps deps_;
   Options options_;
   SnsState state_;
   Signer signer_;
+  Telemetry telemetry_;
   Guarded<std::map<std::string, Fifo>> fifo_;
   DeliveryQueue deliveries_;
 };
@@ -117,6 +130,9 @@ Result<Checked> check_draft(const Draft& draft, bool to_topic, bool is_fifo, boo
 Status check_message_attributes(const std::map<std::string, MessageAttributeValue>& attributes);
 std::size_t message_bytes(const Draft& draft);
 bool valid_phone_number(std::string_view number);
+
+// Puts a number on the list of those who take no messages.
+Status opt_out(Sns& sns, std::string_view account, std::string_view region, const std::string& number);
 
 inline constexpr std::size_t kMessageBytesMax = 262'144;
 

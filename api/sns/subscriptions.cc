@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "api/common/violations.h"
+#include "api/sns/archive.h"
 #include "api/sns/common.h"
 #include "api/sns/delivery_policy.h"
 #include "api/sns/operations.h"
@@ -142,8 +143,8 @@ Result<std::string> check_attribute(const std::string& name, const std::string& 
     if (policy.empty()) return std::string();
     if (topic != nullptr && !topic->fifo) return Error::invalid("ReplayPolicy: Replay is supported for FIFO topics only");
     if (protocol != "sqs") return Error::invalid("ReplayPolicy");
-    if (policy.value("PointType", Json()) != "Timestamp" || !policy.contains("StartingPoint"))
-      return Error::invalid("ReplayPolicy: PointType must be Timestamp and StartingPoint is required");
+    if (const auto window = parse_replay_policy(value); !window.ok()) return Error::invalid("ReplayPolicy: " + window.error().message());
+    if (topic != nullptr && archive_days(*topic) == 0) return Error::invalid("ReplayPolicy: The topic has no archive policy");
     return value;
   }
   return Error::invalid("AttributeName");
@@ -262,11 +263,20 @@ Result<SubscribeResponse> subscribe(Call& call, const SubscribeInput& in) {
     document.endpoint = endpoint;
     document.attributes = std::move(attributes);
     document.confirmed = confirms_itself(in.protocol);
+    if (document.attributes.contains("ReplayPolicy")) document.attributes["ReplayStatus"] = "Completed";
     document.authenticated = document.confirmed;
   }
   SubscribeResponse out{.subscription_arn = document.arn};
   if (document.confirmed) {
+    const auto replay = document.attributes.find("ReplayPolicy");
+    const std::string policy = replay == document.attributes.end() ? std::string() : replay->second;
     TRYV(sns.state().put(std::move(document)));
+    if (!policy.empty()) {
+      TRY(const ReplayWindow window, parse_replay_policy(policy));
+      Lsn lsn = 0;
+      if (const SubscriptionPtr made = sns.state().subscription(*out.subscription_arn)) TRYV(sns.replay(*made, window, call.now, lsn));
+      call.durable_after(lsn);
+    }
     return out;
   }
   const std::string token = make_token(sns, call.region);
@@ -373,8 +383,18 @@ Result<Empty> set_subscription_attributes(Call& call, const SetSubscriptionAttri
       if (!fits.ok()) return invalid(fits.error().message());
     }
   }
+  const bool starts_replay = in.attribute_name == "ReplayPolicy" && !checked->empty();
+  if (in.attribute_name == "ReplayPolicy") document.attributes.erase("ReplayStatus");
   if (checked->empty()) document.attributes.erase(in.attribute_name);
   else document.attributes[in.attribute_name] = std::move(checked).value();
+  if (starts_replay) {
+    TRY(const ReplayWindow window, parse_replay_policy(document.attributes["ReplayPolicy"]));
+    Lsn lsn = 0;
+    TRYV(sns.replay(*found, window, call.now, lsn));
+    call.durable_after(lsn);
+    // Everything archived so far is on its way; what comes later arrives as it is published.
+    document.attributes["ReplayStatus"] = "Completed";
+  }
   TRYV(sns.state().put(std::move(document)));
   return Empty{};
 }

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "api/sns/archive.h"
 #include "api/sns/common.h"
 #include "api/sns/delivery_policy.h"
 #include "api/sns/operations.h"
@@ -195,6 +196,7 @@ Result<CreateTopicResponse> create_topic(Call& call, const CreateTopicInput& in)
   if (sns.state().topic_count(call.account, call.region, wants_fifo) >=
       (wants_fifo ? kFifoTopicsMax : kStandardTopicsMax))
     return fault(TopicLimitExceededException{.message = "Topic limit exceeded"});
+  if (topic.attributes.contains("ArchivePolicy")) topic.attributes["BeginningArchiveTime"] = iso_time(call.now);
   CreateTopicResponse out{.topic_arn = topic.arn};
   TRYV(sns.state().put(std::move(topic)));
   return out;
@@ -204,6 +206,9 @@ Result<Empty> delete_topic(Call& call, const DeleteTopicInput& in) {
   TRYV(check_arn(call, in.topic_arn, "TopicArn"));
   Sns& sns = call.service<Sns>();
   const std::lock_guard changes(sns.state().changes());
+  const TopicPtr topic = sns.state().topic(in.topic_arn);
+  if (topic && archive_days(*topic) > 0)
+    return fault(InvalidStateException{.message = "Cannot delete a topic with an ArchivePolicy. Deactivate the policy first."});
   TRYV(sns.state().erase_topic(in.topic_arn, call.now));
   return Empty{};
 }

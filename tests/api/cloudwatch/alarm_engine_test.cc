@@ -160,6 +160,18 @@ TEST_F(AlarmEngineTest, functions_and_events_go_out_by_http) {
   PutMetricAlarmInput in = simple();
   in.alarm_actions = std::vector<std::string>{"arn:aws:lambda:us-east-1:123456789012:function:f:live"};
   ASSERT_EQ(fault_of(in), "");
+  ASSERT_EQ(door.requests.size(), 1u);
+  const Json created = Json::parse(door.requests[0].body);
+  EXPECT_EQ(created["detail-type"], "CloudWatch Alarm Configuration Change");
+  EXPECT_EQ(created["detail"]["operation"], "create");
+  EXPECT_EQ(created["detail"]["configuration"]["threshold"], 10.0);
+  EXPECT_FALSE(created["detail"].contains("previousConfiguration"));
+  in.threshold = 20;
+  ASSERT_EQ(fault_of(in), "");
+  const Json updated = Json::parse(door.requests[1].body);
+  EXPECT_EQ(updated["detail"]["operation"], "update");
+  EXPECT_EQ(updated["detail"]["previousConfiguration"]["threshold"], 10.0);
+  door.requests.clear();
   set_state("a", StateValue::ALARM);
   ASSERT_EQ(door.requests.size(), 2u);
   const Json event = Json::parse(door.requests[0].body);

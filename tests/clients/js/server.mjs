@@ -8,10 +8,10 @@ import {fileURLToPath} from 'node:url';
 
 const BINARY = process.env.FOGWATCH_BINARY ?? fileURLToPath(new URL('../../../build/release/fogwatch', import.meta.url));
 
-export async function startServer() {
+export async function startServer({emf = 'off', args = []} = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'fogwatch-js-'));
   const process_ = spawn(BINARY, ['serve', '--listen', '127.0.0.1:0', '--xray-listen', '127.0.0.1:0', '--otlp-listen', 'off',
-                                  '--emf-listen', 'off', '--data', join(folder, 'data')], {stdio: ['ignore', 'pipe', 'ignore']});
+                                  '--emf-listen', emf, '--data', join(folder, 'data'), ...args], {stdio: ['ignore', 'pipe', 'ignore']});
   const doors = {};
   for await (const line of createInterface({input: process_.stdout})) {
     const door = /^listening (\w+) (\S+)/.exec(line);
@@ -22,6 +22,8 @@ export async function startServer() {
   process_.stdout.resume();
   return {
     url: doors.api,
+    emf: doors.emf,
+    binary: BINARY,
     xray: doors.xray,
     async stop() {
       const gone = new Promise(resolve => process_.once('exit', resolve));

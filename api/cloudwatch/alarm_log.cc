@@ -1,0 +1,242 @@
+#include "api/cloudwatch/alarm_log.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "api/cloudwatch/alarm_operations.h"
+#include "api/cloudwatch/model.h"
+#include "api/common/log_query.h"
+#include "storage/base/hash.h"
+
+namespace fog::cloudwatch {
+namespace {
+
+constexpr std::int64_t kResultsMax = 100;
+constexpr std::size_t kContributorsMax = 500;
+
+std::string trimmed(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\n' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\n' || text.back() == '\t')) text.remove_suffix(1);
+  return std::string(text);
+}
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  }
+  return out;
+}
+
+// What is asked at every run.
+std::string query_text(const ScheduledQueryConfiguration& query) {
+  const std::string own = trimmed(query.query_string);
+  const std::string stats = "stats " + parse_aggregation(query.aggregation_expression).stats;
+  return own.empty() ? stats : own + "\n| " + stats;
+}
+
+Result<Empty> put_log_alarm(Call& call, const PutLogAlarmInput& in) {
+  const auto& query = in.scheduled_query_configuration;
+  if (std::any_of(in.alarm_name.begin(), in.alarm_name.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }))
+    return validation("AlarmName must not contain control characters");
+  if (in.query_results_to_evaluate > kResultsMax) return validation("QueryResultsToEvaluate must be less than or equal to 100");
+  if (in.query_results_to_alarm > in.query_results_to_evaluate)
+    return validation("QueryResultsToAlarm must be less than or equal to QueryResultsToEvaluate");
+  const auto op = in.comparison_operator;
+  if (op == ComparisonOperator::LessThanLowerOrGreaterThanUpperThreshold || op == ComparisonOperator::LessThanLowerThreshold ||
+      op == ComparisonOperator::GreaterThanUpperThreshold)
+    return validation(fmt::format("ComparisonOperator {} is not supported for log alarms.", to_string(op)));
+  if (in.treat_missing_data && !alarm_rules::parse_missing_data(*in.treat_missing_data))
+    return validation(fmt::format("The value {} is not supported for TreatMissingData parameter. Supported values are [breaching, "
+                                  "notBreaching, ignore, missing].", *in.treat_missing_data));
+  if (!query.log_group_identifiers || query.log_group_identifiers->empty()) return validation("LogGroupIdentifiers must not be empty");
+  auto rate = parse_rate(query.schedule_configuration.schedule_expression);
+  if (!rate.ok()) return validation(rate.error().message());
+  const std::int64_t end = query.schedule_configuration.end_time_offset.value_or(0);
+  if (end < 0 || end >= query.schedule_configuration.start_time_offset) return validation("EndTimeOffset must be at least 0 and less than StartTimeOffset");
+  const std::int32_t lines = in.action_log_line_count.value_or(0);
+  if (lines < 0 || lines > 50) return validation("ActionLogLineCount must be between 0 and 50");
+  if (lines > 0 && !in.action_log_line_role_arn) return validation("ActionLogLineRoleArn is required if ActionLogLineCount is greater than 0");
+  if (auto* queries = call.services->find<LogQueries>()) {
+    if (Status checked = queries->check_query(query_text(query)); !checked.ok())
+      return validation("ScheduledQueryConfiguration is not valid: " + checked.error().message());
+  }
+  TRYV(check_actions(call, {&in.ok_actions, &in.alarm_actions, &in.insufficient_data_actions}));
+
+  AlarmEngine& engine = call.service<AlarmEngine>();
+  AlarmBook& book = engine.book();
+  auto entry = std::make_shared<AlarmEntry>();
+  entry->key = alarm_key(call, in.alarm_name);
+  entry->type = AlarmType::LogAlarm;
+  LogAlarm& alarm = entry->document.log.emplace();
+  alarm.alarm_name = in.alarm_name;
+  alarm.alarm_arn = alarm_arn(call, in.alarm_name);
+  alarm.alarm_description = in.alarm_description;
+  alarm.actions_enabled = in.actions_enabled.value_or(true);
+  alarm.ok_actions = in.ok_actions.value_or(std::vector<std::string>{});
+  alarm.alarm_actions = in.alarm_actions.value_or(std::vector<std::string>{});
+  alarm.insufficient_data_actions = in.insufficient_data_actions.value_or(std::vector<std::string>{});
+  alarm.scheduled_query_configuration = query;
+  alarm.scheduled_query_configuration->tags.reset();
+  alarm.query_results_to_evaluate = in.query_results_to_evaluate;
+  alarm.query_results_to_alarm = in.query_results_to_alarm;
+  alarm.threshold = in.threshold;
+  alarm.comparison_operator = in.comparison_operator;
+  alarm.treat_missing_data = in.treat_missing_data;
+  alarm.action_log_line_count = lines;
+  alarm.action_log_line_role_arn = in.action_log_line_role_arn;
+  alarm.alarm_configuration_updated_timestamp = call.now;
+
+  const std::lock_guard changes(book.changes());
+  const AlarmPtr old = book.find(entry->key);
+  if (old && old->type != AlarmType::LogAlarm)
+    return fault(ResourceConflict{.message = fmt::format("Alarm {} already exists with another type", in.alarm_name)});
+  if (old) {
+    const LogAlarm& before = *old->document.log;
+    alarm.state_value = before.state_value;
+    alarm.state_reason = before.state_reason;
+    alarm.state_reason_data = before.state_reason_data;
+    alarm.state_updated_timestamp = before.state_updated_timestamp;
+    alarm.state_transitioned_timestamp = before.state_transitioned_timestamp;
+    alarm.scheduled_query_configuration->query_arn = before.scheduled_query_configuration->query_arn;
+    entry->document.contributors = old->document.contributors;
+    entry->document.held_state = old->document.held_state;
+    entry->document.held_old_state = old->document.held_old_state;
+    // Another query's results say nothing about this one.
+    if (query_text(*before.scheduled_query_configuration) == query_text(query)) entry->document.runs = old->document.runs;
+  } else {
+    alarm.state_value = StateValue::INSUFFICIENT_DATA;
+    alarm.state_reason = "Unchecked: Initial alarm creation";
+    alarm.state_updated_timestamp = call.now;
+    alarm.state_transitioned_timestamp = call.now;
+    alarm.scheduled_query_configuration->query_arn =
+        fmt::format("arn:{}:logs:{}:{}:scheduled-query:{:016x}", partition_of(call.region), call.region, call.account,
+                    hash64(in.alarm_name + std::to_string(to_ms(call.now))));
+  }
+  if (Status ready = prepare(*entry); !ready.ok()) return validation(ready.error().message());
+  const std::string arn = entry->arn();
+  TRYV(engine.put_locked(std::move(entry), !old, call.now));
+  call.durable_after(book.last_lsn());
+  if (!old) TRYV(add_tags(call, arn, in.tags));
+  return Empty{};
+}
+
+constexpr Operation kOperations[] = {bind<put_log_alarm>()};
+
+}  // namespace
+
+std::span<const Operation> alarm_log_operations() { return kOperations; }
+
+Result<std::chrono::seconds> parse_rate(std::string_view expression) {
+  const auto wrong = [&] { return Error::invalid(fmt::format("ScheduleExpression {} is not of the form rate(n minutes) or rate(n hours)", expression)); };
+  if (!expression.starts_with("rate(") || !expression.ends_with(")")) return wrong();
+  const std::string inner = trimmed(expression.substr(5, expression.size() - 6));
+  std::int64_t n = 0;
+  const auto [end, error] = std::from_chars(inner.data(), inner.data() + inner.size(), n);
+  if (error != std::errc{} || n < 1 || n > 44'640) return wrong();
+  const std::string unit = trimmed(std::string_view(end, static_cast<std::size_t>(inner.data() + inner.size() - end)));
+  if (unit == "minute" || unit == "minutes") return std::chrono::seconds(n * 60);
+  if (unit == "hour" || unit == "hours") return std::chrono::seconds(n * 3600);
+  return wrong();
+}
+
+Aggregation parse_aggregation(std::string_view expression) {
+  Aggregation out;
+  // What follows a bar orders rows; every row is looked at anyway. A bar inside quotes is text.
+  bool quoted = false;
+  char quote = 0;
+  int depth = 0;
+  std::size_t end = expression.size(), by = std::string_view::npos;
+  const std::string small = lower(expression);
+  for (std::size_t i = 0; i < expression.size(); ++i) {
+    const char c = expression[i];
+    if (quoted) {
+      if (c == quote) quoted = false;
+      continue;
+    }
+    if (c == '"' || c == '\'' || c == '`') quoted = true, quote = c;
+    else if (c == '(') ++depth;
+    else if (c == ')') --depth;
+    else if (c == '|' && depth == 0) {
+      end = i;
+      break;
+    } else if (depth == 0 && by == std::string_view::npos && i > 0 && small.compare(i, 3, "by ") == 0 && (small[i - 1] == ' ' || small[i - 1] == ')')) {
+      by = i;
+    }
+  }
+  out.stats = trimmed(expression.substr(0, end));
+  if (by == std::string_view::npos || by > end) return out;
+  std::string_view keys = expression.substr(by + 3, end - by - 3);
+  depth = 0;
+  std::size_t from = 0;
+  for (std::size_t i = 0; i <= keys.size(); ++i) {
+    if (i < keys.size() && keys[i] == '(') ++depth;
+    if (i < keys.size() && keys[i] == ')') --depth;
+    if (i < keys.size() && (keys[i] != ',' || depth > 0)) continue;
+    std::string key = trimmed(keys.substr(from, i - from));
+    const std::size_t as = lower(key).rfind(" as ");
+    if (as != std::string::npos) key = trimmed(std::string_view(key).substr(as + 4));
+    if (!key.empty()) out.keys.push_back(std::move(key));
+    from = i + 1;
+  }
+  return out;
+}
+
+Result<LogRun> run_log_query(const Services& services, const AlarmEntry& alarm, Timestamp now) {
+  auto* queries = services.find<LogQueries>();
+  if (queries == nullptr) return Error::busy("log queries are not available");
+  const auto& query = *alarm.document.log->scheduled_query_configuration;
+  LogQueries::Spec spec;
+  spec.account = alarm.key.account;
+  spec.region = alarm.key.region;
+  spec.groups = query.log_group_identifiers.value_or(std::vector<std::string>{});
+  spec.text = query_text(query);
+  spec.start = now - std::chrono::seconds(query.schedule_configuration.start_time_offset);
+  spec.end = now - std::chrono::seconds(query.schedule_configuration.end_time_offset.value_or(0));
+  spec.now = now;
+  TRY(const LogQueries::Answer answer, queries->run_query(spec));
+  const Aggregation aggregation = parse_aggregation(query.aggregation_expression);
+  LogRun out;
+  out.is_grouped = !aggregation.keys.empty();
+  out.run.time_ms = to_ms(now);
+  const auto is_key = [&](const std::string& column) {
+    return std::find(aggregation.keys.begin(), aggregation.keys.end(), column) != aggregation.keys.end();
+  };
+  std::optional<std::size_t> value_column;
+  for (std::size_t i = 0; i < answer.columns.size() && !value_column; ++i) {
+    if (!is_key(answer.columns[i])) value_column = i;
+  }
+  if (!value_column) return Error::invalid("the aggregation gives no value");
+  for (const auto& row : answer.rows) {
+    if (!row[*value_column]) continue;
+    double value = 0;
+    const std::string& text = *row[*value_column];
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc{}) continue;
+    if (!out.is_grouped) {
+      out.run.values[""] = value;
+      break;
+    }
+    if (out.run.values.size() == kContributorsMax) {
+      out.is_partial = true;
+      break;
+    }
+    std::map<std::string, std::string> attributes;
+    for (std::size_t i = 0; i < answer.columns.size(); ++i) {
+      if (is_key(answer.columns[i])) attributes[answer.columns[i]] = row[i].value_or("");
+    }
+    const std::string id = contributor_id(attributes);
+    out.run.values[id] = value;
+    out.attributes[id] = std::move(attributes);
+  }
+  return out;
+}
+
+std::string contributor_id(const std::map<std::string, std::string>& attributes) {
+  std::string text;
+  for (const auto& [name, value] : attributes) text += name + "\n" + value + "\n";
+  return fmt::format("{:016x}", hash64(text));
+}
+
+}  // namespace fog::cloudwatch
