@@ -65,35 +65,3 @@ export async function runQuery(
     if (!running.has(state.status)) return state;
   }
 }
-
-// The commands of a query: split at | outside of quotes, regexes and brackets; comments cut.
-export function commandsOf(text: string): string[] {
-  const out: string[] = [];
-  let from = 0;
-  let depth = 0;
-  const clean = text.replace(/(^|\s)#[^\n]*/g, "$1");
-  for (let i = 0; i < clean.length; i++) {
-    const c = clean[i]!;
-    if (c === '"' || c === "'" || c === "`" || (c === "/" && /(like|=~|parse\b.*)\s*$/i.test(clean.slice(from, i)))) {
-      for (i++; i < clean.length && clean[i] !== c; i++) if (clean[i] === "\\") i++;
-    } else if (c === "(" || c === "[") depth++;
-    else if (c === ")" || c === "]") depth--;
-    else if (c === "|" && depth <= 0) {
-      out.push(clean.slice(from, i));
-      from = i + 1;
-    }
-  }
-  out.push(clean.slice(from));
-  return out.map((part) => part.trim()).filter(Boolean);
-}
-
-// What chooses the events of a query: its commands up to the first that reshapes them.
-export function selectionOf(text: string): string {
-  const kept: string[] = [];
-  for (const command of commandsOf(text)) {
-    if (!/^(source|filter|filterindex|fields|parse|unnest)\b/i.test(command)) break;
-    kept.push(command);
-  }
-  return kept.join(" | ");
-}
-export const withCommand = (selection: string, command: string) => (selection ? selection + " | " + command : command);

@@ -3,7 +3,8 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 
 import { ApiError, logs } from "../api/client";
-import { isRunning, runQuery, selectionOf, withCommand, type QueryState, type ResultRow } from "../api/query";
+import { isRunning, runQuery, type QueryState, type ResultRow } from "../api/query";
+import { selectionOf, withCommand } from "../api/query_text";
 import { param, setParams } from "../app/router";
 import { account, region } from "../app/settings";
 import { formatDuration, formatTime, periodFor, range } from "../app/time";

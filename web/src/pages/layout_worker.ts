@@ -14,7 +14,7 @@ export interface LayoutOutput {
 
 onmessage = (event: MessageEvent<LayoutInput>) => {
   const graph = new Graph();
-  graph.setGraph({ rankdir: "LR", nodesep: 16, ranksep: 110, marginx: 20, marginy: 20 });
+  graph.setGraph({ rankdir: "LR", nodesep: 14, ranksep: 110, marginx: 20, marginy: 20 });
   graph.setDefaultEdgeLabel(() => ({}));
   for (const n of event.data.nodes) graph.setNode(n.id, { width: n.width, height: n.height });
   for (const e of event.data.edges) graph.setEdge(e.from, e.to);

@@ -47,7 +47,7 @@ function shares(s: Statistics | undefined): [string, number][] {
 }
 
 const width = 170;
-const height = 124;
+const height = 104;
 
 export default function ServiceMap() {
   const view = (param("view", "map").value || "map") as "map" | "list";

@@ -34,8 +34,8 @@ interface OwnMetric {
   value: number;
 }
 const metricColumns: Column<OwnMetric>[] = [
-  { id: "name", title: "Metric", value: (m) => m.name, cell: (m) => <code>{m.name}</code> },
   { id: "value", title: "Value", numeric: true, value: (m) => m.value, cell: (m) => formatNumber(m.value) },
+  { id: "name", title: "Metric", value: (m) => m.name, cell: (m) => <code>{m.name}</code> },
 ];
 
 // The lines of the Prometheus text that are not comments.

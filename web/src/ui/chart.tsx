@@ -155,7 +155,7 @@ export function Chart(props: {
     const options: uPlot.Options = {
       width: element.clientWidth,
       height,
-      padding: [8, 12, 0, 0],
+      padding: [8, 24, 0, 0],
       tzDate: (ts) => (utc ? uPlot.tzDate(new Date(ts * 1000), "Etc/UTC") : new Date(ts * 1000)),
       legend: { show: false },
       cursor: { sync: { key: "fogwatch" }, drag: { x: props.zoom !== false, y: false, setScale: false } },
