@@ -119,7 +119,7 @@ test("a query is saved, found again and deleted after a question; the history ha
   t.errors.splice(0); // a server without saved queries answers 400
 });
 
-test(`a query over ${events} events shows its progress and is stopped`, async () => {
+test(`a query over ${events} events shows its progress and is stopped`, { timeout: 90_000 + events / 20 }, async () => {
   await putEvents(t.api, "/long", "one", events, (i) => `${i} user-${(i * 7919) % 100_003} did a thing of ${i % 997} in ${(i * 31) % 5000} ms with token ${((i * 2654435761) % 4294967296).toString(36)}`);
   const slow = "parse @message /(?<n>\\d+) (?<who>\\S+) did a thing of (?<what>\\d+) in (?<ms>\\d+) ms with token (?<token>\\S+)/ | stats count(*) as c, pct(ms, 99) as p, count_distinct(token) as d by who, what | sort c desc";
   const statuses = [];
@@ -134,10 +134,29 @@ test(`a query over ${events} events shows its progress and is stopped`, async ()
   await t.button("Stop").click();
   await t.page.locator(".badge", { hasText: "Cancelled" }).waitFor();
   t.page.off("response", listen);
-  assert.ok(statuses.some((s) => s.status === "Running"));
+  assert.ok(statuses.some((s) => s.status === "Running" && s.statistics.recordsScanned > 0), "numbers came while it ran");
   // Left alone it counts every event.
   await t.open("logs/insights", `?range=3h&groups=${q("/long")}&q=${q("stats count(*) as n")}`);
   await cell(String(events)).or(cell(events.toLocaleString("en-US"))).waitFor({ timeout: 60000 });
+});
+
+test("a hundred thousand rows arrive and scroll", { skip: events < 100_000 && "too few events" }, async () => {
+  await t.open("logs/insights", `?range=3h&groups=${q("/long")}&q=${q("fields @timestamp, @message | limit 100000")}`);
+  await t.page.getByRole("tab", { name: "Table (100,000)" }).waitFor({ timeout: 60000 });
+  const frames = await t.page.evaluate(async () => {
+    const box = document.querySelector('[aria-label="Query result"]');
+    const lengths = [];
+    for (let i = 1; i <= 30; i++) {
+      const began = performance.now();
+      box.scrollTop = (box.scrollHeight * i) / 30;
+      await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+      lengths.push((performance.now() - began) / 2);
+    }
+    return lengths.sort((a, b) => a - b);
+  });
+  assert.ok(frames[15] < 60, `${frames.map(Math.round)} ms a frame`);
+  const rows = await t.page.locator("tbody tr.clickable").count();
+  assert.ok(rows > 10 && rows < 100, `${rows} rows are elements`);
 });
 
 test("from a trace to its log line and from the line to the trace", async () => {
