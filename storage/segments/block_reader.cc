@@ -242,6 +242,7 @@ class BlockReader final : public LogBlock {
   }
   std::vector<RowSet> rows_with_;
   std::vector<std::shared_ptr<const Physical>> physical_;
+  std::map<std::uint32_t, std::string> raw_;  // columns that were looked into but not decoded
   std::vector<std::int64_t> times_;
   std::vector<std::uint32_t> batch_codes_;
   std::vector<std::int64_t> batch_ingestion_;
@@ -391,7 +392,13 @@ Result<std::shared_ptr<const Physical>> BlockReader::physical(std::uint32_t inde
   auto made = std::make_shared<Physical>();
   made->iso_time = entry.encoding == Encoding::kIsoTime;
   if (made->iso_time) TRYV(load_times());
-  TRY(const std::string raw, block_->section(entry.section));
+  std::string raw;
+  if (const auto kept = raw_.find(index); kept != raw_.end()) {
+    raw = std::move(kept->second);
+    raw_.erase(kept);
+  } else {
+    TRY(raw, block_->section(entry.section));
+  }
   const RowTimes times = [&] {
     if (n == rows()) return times_;
     std::vector<std::int64_t> some;
@@ -747,6 +754,16 @@ Result<std::shared_ptr<const RowSet>> BlockReader::containing(std::uint32_t inde
   if (entry.encoding == Encoding::kIsoTime && !only_of(needle, "0123456789-:.TZ"))
     return std::shared_ptr<const RowSet>(result);
   if (entry.name.kind == HoleKind::kWord && !only_of(needle, "truefalsn")) return std::shared_ptr<const RowSet>(result);
+  if (physical_[index] == nullptr) {
+    // Most columns do not hold it at all, which their bytes show without being taken apart.
+    auto bytes = raw_.find(index);
+    if (bytes == raw_.end()) {
+      TRY(std::string section, block_->section(entry.section));
+      bytes = raw_.emplace(index, std::move(section)).first;
+    }
+    if (!column_may_contain(entry.encoding, bytes->second, static_cast<std::size_t>(entry.present), needle))
+      return std::shared_ptr<const RowSet>(result);
+  }
   TRY(const std::shared_ptr<const Physical> raw, physical(index));
   const LogColumn& column = raw->column;
   if (column.type == LogColumnType::kDictionary) {

@@ -23,6 +23,8 @@ constexpr std::size_t kSectionBytesLimit = 1u << 30;
 // Merging: blocks and segments below these sizes are joined with their neighbours of the same day.
 constexpr std::size_t kSegmentBlocksMax = 64;
 constexpr std::size_t kMergeSegmentsMin = 8;
+// A merge holds its result in memory: so much of it at most.
+constexpr std::uint64_t kMergeBytesMax = 24u << 20;
 
 // zstd level 1: higher levels gain nothing on log columns and cost three times as much.
 constexpr int kZstdLevel = 1;

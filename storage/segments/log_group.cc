@@ -590,6 +590,9 @@ Result<EncodedDay> LogGroup::join(const std::vector<SegmentPtr>& parts, const Hi
   EncodedDay joined;
   joined.day = parts.front()->day;
   std::string bytes;
+  std::size_t whole = 0;
+  for (const SegmentPtr& part : parts) whole += static_cast<std::size_t>(part->size);
+  bytes.reserve(whole);
   std::vector<RowIn> rows;
   std::vector<FieldSet> field_sets{1};
   std::vector<BlockRows> sources;
@@ -672,7 +675,11 @@ Result<bool> LogGroup::merge() {
   }
   for (auto& [key, parts] : classes) {
     if (parts.size() < kMergeSegmentsMin) continue;
-    parts.resize(kMergeSegmentsMin);
+    std::size_t taken = 0;
+    for (std::uint64_t bytes = 0; taken < kMergeSegmentsMin && bytes + parts[taken]->size <= kMergeBytesMax; ++taken)
+      bytes += parts[taken]->size;
+    if (taken < 2) continue;
+    parts.resize(taken);
     Result<EncodedDay> joined = join(parts, *hidden);
     if (!joined.ok()) {
       if (joined.error().kind() != ErrorKind::kCorrupt) return std::move(joined).error();

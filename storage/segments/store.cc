@@ -14,6 +14,8 @@
 #include "storage/segments/log_record.h"
 #include "storage/segments/log_group.h"
 
+#include <malloc.h>
+
 #include <charconv>
 #include <condition_variable>
 #include <cstring>
@@ -147,6 +149,7 @@ class SegmentStore final : public RecoverableLogStore {
   void tell_applied();
   void seal_heads_that_hold();
   void merge_rounds();
+  void give_back_memory();
 
   Wal& wal_;
   LogStoreOptions options_;
@@ -156,6 +159,7 @@ class SegmentStore final : public RecoverableLogStore {
   std::atomic<bool> stopping_{false};
   std::atomic<bool> shrinking_{false};
   std::atomic<bool> maintaining_{false};
+  std::uint64_t work_when_trimmed_ = 0;  // of the maintaining task alone
   std::atomic<std::uint64_t> appended_bytes_{0};
 
   std::mutex pressure_mutex_;
@@ -261,14 +265,14 @@ Result<LogStore::Appended> SegmentStore::append(const LogBatch& batch) {
     bytes += event.message.size();
   }
   if (bytes > kBatchBytesMax) return Error::limit("a batch of log events is larger than 64 MiB");
-  if (counters_->frozen_bytes.load() > options_.head_bytes_max * 2) {
+  if (counters_->frozen_bytes.load() > options_.head_bytes_max) {
     if (pool_ == nullptr) {
       TRYV(flush());
     } else {
       // Sealing is behind; the writer waits rather than memory growing without end.
       std::unique_lock lock(pressure_mutex_);
       const bool relieved = pressure_.wait_for(lock, std::chrono::seconds(10), [this] {
-        return counters_->frozen_bytes.load() <= options_.head_bytes_max * 2;
+        return counters_->frozen_bytes.load() <= options_.head_bytes_max;
       });
       if (!relieved) return Error::busy("log storage cannot keep up");
     }
@@ -514,6 +518,16 @@ void SegmentStore::merge_rounds() {
   }
 }
 
+// What sealing and merging took lies scattered over the heap; the allocator keeps it unless it is told.
+void SegmentStore::give_back_memory() {
+#ifdef __GLIBC__
+  const std::uint64_t work = counters_->seals + counters_->merges;
+  if (work == work_when_trimmed_) return;
+  work_when_trimmed_ = work;
+  ::malloc_trim(0);
+#endif
+}
+
 void SegmentStore::maintain() {
   if (pool_ == nullptr || maintaining_.exchange(true)) return;
   const bool queued = pool_->submit([this] {
@@ -522,6 +536,7 @@ void SegmentStore::maintain() {
     seal_heads_that_hold();
     merge_rounds();
     tell_applied();
+    give_back_memory();
     maintaining_ = false;
   });
   if (!queued) maintaining_ = false;
