@@ -1,8 +1,6 @@
 // fogwatch: the program. Reads the command line, runs the server, waits for a signal.
 #include <malloc.h>
 
-#include <malloc.h>
-
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -40,19 +38,6 @@ const char* missing_instructions() {
   if (!__builtin_cpu_supports("pclmul")) return "PCLMULQDQ";
 #endif
   return nullptr;
-}
-
-// Threads share few heaps, and large pieces go back to the system when they are freed: without this the
-// memory of a burst of writes stays with whichever thread handled it.
-void tune_allocator() {
-#ifdef __GLIBC__
-  constexpr int kHeapsMax = 4;
-  constexpr int kLargeBytes = 1 << 20;
-  constexpr int kKeptBytes = 16 << 20;  // at the top of a heap
-  ::mallopt(M_ARENA_MAX, kHeapsMax);
-  ::mallopt(M_MMAP_THRESHOLD, kLargeBytes);
-  ::mallopt(M_TRIM_THRESHOLD, kKeptBytes);
-#endif
 }
 
 // Threads share few heaps, and large pieces go back to the system when they are freed: without this the
@@ -133,7 +118,6 @@ int main(int count, char** values) {
     fmt::print(stderr, "fogwatch: this processor has no {}, which the program is compiled for\n", missing);
     return 1;
   }
-  fog::tune_allocator();
   fog::tune_allocator();
   try {
     return fog::run({values + 1, values + count});
