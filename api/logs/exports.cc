@@ -79,7 +79,8 @@ void Exports::run(const ResourceKey& key) {
 Status Exports::write_streams(const ResourceKey& key, const StoredExportTask& stored, bool& cancelled) {
   const ExportTask& task = stored.task;
   const std::string prefix = task.destination_prefix.value_or("exportedlogs");
-  TRYV(deps_.objects.put(*task.destination, prefix + "/aws-logs-write-test", "Permission Check Successful"));
+  const auto given_up = [this] { return jobs_.stopping(); };
+  TRYV(deps_.objects.put(*task.destination, prefix + "/aws-logs-write-test", "Permission Check Successful", given_up));
   const GroupPtr group = deps_.logs.by_id(static_cast<LogGroupId>(stored.group_id));
   if (group == nullptr) return Error::not_found("The specified log group does not exist.");
   const std::vector<std::pair<std::string, StreamEntry>> streams = [&] {
@@ -105,7 +106,8 @@ Status Exports::write_streams(const ResourceKey& key, const StoredExportTask& st
     std::string text;
     int number = 0;
     const auto write = [&]() -> Status {
-      TRYV(deps_.objects.put(*task.destination, fmt::format("{}/{}/{}/{:06}.gz", prefix, key.name, folder, number++), gzip(text, kGzipLevel)));
+      TRYV(deps_.objects.put(*task.destination, fmt::format("{}/{}/{}/{:06}.gz", prefix, key.name, folder, number++), gzip(text, kGzipLevel),
+                             given_up));
       text.clear();
       return Ok{};
     };

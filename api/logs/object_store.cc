@@ -16,6 +16,7 @@ namespace fog::logs {
 namespace {
 
 constexpr std::size_t kNameBytesMax = 200;
+constexpr Millis kPatience{100};
 
 // One part of a key as a file name: never up, never empty, never longer than file systems take.
 std::string file_name(std::string_view part) {
@@ -78,7 +79,7 @@ bool ObjectStore::has(std::string_view bucket) const {
   return !options_.root.empty() && plain;
 }
 
-Status ObjectStore::put(std::string_view bucket, std::string_view key, std::string bytes) const {
+Status ObjectStore::put(std::string_view bucket, std::string_view key, std::string bytes, const std::function<bool()>& given_up) const {
   const auto mapped = options_.buckets.find(std::string(bucket));
   if (mapped == options_.buckets.end()) {
     if (!has(bucket)) return Error::not_found("The given bucket does not exist. Please make sure the bucket is valid.");
@@ -99,6 +100,8 @@ Status ObjectStore::put(std::string_view bucket, std::string_view key, std::stri
   auto answer = std::make_shared<std::promise<Result<OutboundResponse>>>();
   auto waiting = answer->get_future();
   outbound_->http(std::move(request), [answer](Result<OutboundResponse> response) { answer->set_value(std::move(response)); });
+  while (waiting.wait_for(kPatience) != std::future_status::ready)
+    if (given_up && given_up()) return Error::busy("given up");
   Result<OutboundResponse> response = waiting.get();
   if (!response.ok()) return std::move(response).error();
   if (response->status / 100 != 2)

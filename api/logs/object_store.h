@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -28,8 +29,9 @@ class ObjectStore {
       : options_(std::move(options)), outbound_(outbound), clock_(clock) {}
 
   bool has(std::string_view bucket) const;
-  // Blocks until the object is there. Folders: written beside, synced, renamed.
-  Status put(std::string_view bucket, std::string_view key, std::string bytes) const;
+  // Blocks until the object is there, or until `given_up` says so. Folders: written beside, synced,
+  // renamed.
+  Status put(std::string_view bucket, std::string_view key, std::string bytes, const std::function<bool()>& given_up = {}) const;
 
  private:
   const Options options_;

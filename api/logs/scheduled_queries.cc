@@ -170,7 +170,7 @@ void ScheduledQueries::deliver(const ResourceKey& key, const Query& query, Times
     std::string prefix = uri.size() > bucket.size() ? std::string(uri.substr(bucket.size() + 1)) : std::string();
     if (!prefix.empty() && prefix.back() != '/') prefix += '/';
     const std::string object = fmt::format("{}{}/{}/{}.csv", prefix, query.name.value_or(""), transformers::iso_time(to_ms(trigger)), *record.query_id);
-    report(ScheduledQueryDestinationType::S3, s3->destination_identifier, deps_.objects.put(bucket, object, write_csv(table)),
+    report(ScheduledQueryDestinationType::S3, s3->destination_identifier, deps_.objects.put(bucket, object, write_csv(table), [this] { return jobs_.stopping(); }),
            fmt::format("s3://{}/{}", bucket, object));
   }
   if (const auto& lookup = query.destination_configuration->lookup_table_configuration) {

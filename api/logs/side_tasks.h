@@ -31,8 +31,8 @@ class SideTasks {
       : objects_(std::move(objects), deps.outbound, deps.clock),
         lookup_tables_(deps.logs.resources()),
         audit_({.logs = deps.logs, .pool = deps.pool, .metrics = deps.metrics}),
-        exports_({.logs = deps.logs, .objects = objects_, .pool = deps.pool, .clock = deps.clock}),
-        scheduled_({.logs = deps.logs, .queries = deps.queries, .objects = objects_, .pool = deps.pool, .clock = deps.clock, .random = deps.random}),
+        exports_({.logs = deps.logs, .objects = objects_, .pool = export_pool_, .clock = deps.clock}),
+        scheduled_({.logs = deps.logs, .queries = deps.queries, .objects = objects_, .pool = export_pool_, .clock = deps.clock, .random = deps.random}),
         detectors_({.logs = deps.logs, .pool = deps.pool, .clock = deps.clock, .random = deps.random, .training_intervals = training_intervals}) {
     deps.logs.add_listener(audit_);
     deps.queries.find_lookup_tables_with([this](const std::string& account, const std::string& region, std::string_view name) {
@@ -56,6 +56,7 @@ class SideTasks {
   ObjectStore objects_;
   LookupTableCache lookup_tables_;
   DataProtectionAudit audit_;
+  WorkerPool export_pool_{2};  // a slow bucket must not hold queries up
   Exports exports_;
   ScheduledQueries scheduled_;
   AnomalyDetectors detectors_;
