@@ -2,6 +2,7 @@
 import { signal } from "@preact/signals";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 
+import { allAlarms } from "../api/alarms";
 import { cloudwatch, logs, sns } from "../api/client";
 import { pages } from "./pages";
 import { go } from "./router";
@@ -22,8 +23,7 @@ async function resources(): Promise<Entry[]> {
       v.logGroups.map((g) => ({ kind: "Log group", text: g.logGroupName, path: ["logs", "groups", g.logGroupName] }))),
     settle(cloudwatch<{ Metrics?: { Namespace: string; MetricName: string; Dimensions?: { Name: string; Value: string }[] }[] }>("ListMetrics"), (v) =>
       (v.Metrics ?? []).map((m) => ({ kind: "Metric", text: [m.Namespace, m.MetricName, ...(m.Dimensions ?? []).map((d) => `${d.Name}=${d.Value}`)].join(" "), path: ["metrics"], params: { ns: m.Namespace, rows: JSON.stringify([{ id: "m1", metric: m, stat: "Average" }]) } }))),
-    settle(cloudwatch<{ MetricAlarms?: { AlarmName: string }[]; CompositeAlarms?: { AlarmName: string }[] }>("DescribeAlarms", { MaxRecords: 100 }), (v) =>
-      [...(v.MetricAlarms ?? []), ...(v.CompositeAlarms ?? [])].map((a) => ({ kind: "Alarm", text: a.AlarmName, path: ["alarms", a.AlarmName] }))),
+    settle(allAlarms(), (v) => v.map((a) => ({ kind: "Alarm", text: a.AlarmName, path: ["alarms", a.AlarmName] }))),
     settle(cloudwatch<{ DashboardEntries?: { DashboardName: string }[] }>("ListDashboards"), (v) =>
       (v.DashboardEntries ?? []).map((d) => ({ kind: "Dashboard", text: d.DashboardName, path: ["dashboards", d.DashboardName] }))),
     settle(sns<{ Topics?: { TopicArn: string }[] }>("ListTopics"), (v) =>

@@ -1,6 +1,7 @@
 // The time range picker: presets, typed ranges, steps, auto refresh.
 import { useState } from "preact/hooks";
 
+import { closeOnLeave } from "../ui/basic";
 import { failed } from "../ui/toast";
 import { ApiError } from "../api/client";
 import { setParams } from "./router";
@@ -14,7 +15,7 @@ export function TimePicker() {
   const absolute = text.includes("~");
   const label = absolute ? `${formatTime(range.value.from, false)} – ${formatTime(range.value.to, false)}` : "Last " + (words[text] ?? text);
   return (
-    <div class="timepicker">
+    <div class="timepicker" onFocusOut={closeOnLeave(() => setOpen(false))}>
       <button class="icon" aria-label="Earlier" title="Earlier" onClick={() => step(-1)}>‹</button>
       <button aria-expanded={open} aria-haspopup="dialog" onClick={() => setOpen(!open)}>{label}</button>
       <button class="icon" aria-label="Later" title="Later" onClick={() => step(1)}>›</button>
@@ -46,7 +47,7 @@ function Choices({ onDone }: { onDone: () => void }) {
     else choose(`${a}~${b}`);
   };
   return (
-    <div class="popover" role="dialog" aria-label="Time range" onKeyDown={(e) => e.key === "Escape" && onDone()}>
+    <div class="popover" tabIndex={-1} role="dialog" aria-label="Time range" onKeyDown={(e) => e.key === "Escape" && onDone()}>
       <div class="presets">
         {presets.map((p) => (
           <button class={rangeText.value === p ? "on" : ""} onClick={() => choose(p)}>{p}</button>

@@ -2,6 +2,7 @@
 // other alarms; with a preview of what it would see.
 import { useMemo, useState } from "preact/hooks";
 
+import { describeAlarms, type Alarm } from "../api/alarms";
 import { cloudwatch, sns } from "../api/client";
 import { go, href, param } from "../app/router";
 import { account, region } from "../app/settings";
@@ -10,7 +11,7 @@ import { Card, CliButton, Field, Page, Problem, quote, Tabs } from "../ui/basic"
 import { Chart } from "../ui/chart";
 import { useLoad } from "../ui/load";
 import { attempt } from "../ui/toast";
-import { RuleTree, rowsOf, signs, type Alarm } from "./alarm_parts";
+import { RuleTree, rowsOf, signs } from "./alarm_parts";
 import { parseRows, queriesOf, readMetrics, statistics, type Row } from "./metric_data";
 
 const kinds = [["metric", "Metric"], ["anomaly", "Anomaly"], ["math", "Expression"], ["composite", "Composite"]] as const;
@@ -78,8 +79,7 @@ export function AlarmForm() {
   const editing = param("edit").value;
   const old = useLoad(async (s) => {
     if (!editing) return;
-    const found = await cloudwatch<{ MetricAlarms?: Alarm[]; CompositeAlarms?: Alarm[] }>("DescribeAlarms", { AlarmNames: [editing], AlarmTypes: ["MetricAlarm", "CompositeAlarm"] }, s);
-    const alarm = found.MetricAlarms?.[0] ?? found.CompositeAlarms?.[0];
+    const alarm = (await describeAlarms({ AlarmNames: [editing] }, s)).items[0];
     if (alarm) setForm((f) => ({ ...f, ...formOf(alarm) }));
   }, [editing]);
   const set = (key: keyof Form) => (e: { currentTarget: { value: string } }) => setForm({ ...form, [key]: e.currentTarget.value });

@@ -1,48 +1,21 @@
 // What the list, the page and the form of alarms share.
 import { useMemo } from "preact/hooks";
 
-import { cloudwatch } from "../api/client";
+import { describeAlarms, type Alarm } from "../api/alarms";
 import { href } from "../app/router";
 import { refreshTick } from "../app/time";
 import { Badge, formatNumber, Problem } from "../ui/basic";
 import { useLoad } from "../ui/load";
 import { alarmsOf, parseRule, type RuleNode } from "./alarm_rule";
-import type { Dimension, Metric, Row } from "./metric_data";
+import type { Row } from "./metric_data";
 
-export interface Alarm {
-  AlarmName: string;
-  AlarmArn: string;
-  AlarmDescription?: string;
-  ActionsEnabled?: boolean;
-  AlarmActions?: string[];
-  OKActions?: string[];
-  InsufficientDataActions?: string[];
-  StateValue: "OK" | "ALARM" | "INSUFFICIENT_DATA";
-  StateReason?: string;
-  StateReasonData?: string;
-  StateUpdatedTimestamp?: number;
-  StateTransitionedTimestamp?: number;
-  AlarmRule?: string;
-  Namespace?: string;
-  MetricName?: string;
-  Dimensions?: Dimension[];
-  Statistic?: string;
-  ExtendedStatistic?: string;
-  Period?: number;
-  EvaluationPeriods?: number;
-  DatapointsToAlarm?: number;
-  Threshold?: number;
-  ComparisonOperator?: string;
-  TreatMissingData?: string;
-  ThresholdMetricId?: string;
-  Unit?: string;
-  Metrics?: { Id: string; Expression?: string; Label?: string; ReturnData?: boolean; Period?: number; MetricStat?: { Metric: Metric; Period: number; Stat: string } }[];
-}
 export const signs: Record<string, string> = { GreaterThanThreshold: ">", GreaterThanOrEqualToThreshold: "≥", LessThanThreshold: "<", LessThanOrEqualToThreshold: "≤", GreaterThanUpperThreshold: "> band", LessThanLowerThreshold: "< band", LessThanLowerOrGreaterThanUpperThreshold: "outside band" };
 
 export function condition(a: Alarm): string {
   if (a.AlarmRule !== undefined) return a.AlarmRule;
   if (a.ThresholdMetricId) return `${a.Metrics?.find((m) => m.MetricStat)?.MetricStat?.Metric.MetricName ?? "metric"} ${signs[a.ComparisonOperator ?? ""] ?? ""} for ${a.DatapointsToAlarm ?? a.EvaluationPeriods} of ${a.EvaluationPeriods}`;
+  const query = a.ScheduledQueryConfiguration;
+  if (query) return `${query.QueryString} ${signs[a.ComparisonOperator ?? ""] ?? ""} ${a.Threshold ?? ""} in ${a.QueryResultsToAlarm ?? 1} of ${a.QueryResultsToEvaluate ?? 1} runs`;
   const what = a.MetricName ? `${a.Statistic ?? a.ExtendedStatistic ?? ""} ${a.MetricName}` : (a.Metrics?.find((m) => m.ReturnData !== false)?.Expression ?? "metrics");
   return `${what} ${signs[a.ComparisonOperator ?? ""] ?? a.ComparisonOperator ?? ""} ${a.Threshold ?? ""} for ${a.DatapointsToAlarm ?? a.EvaluationPeriods} of ${a.EvaluationPeriods} × ${a.Period ?? a.Metrics?.find((m) => m.MetricStat)?.MetricStat?.Period ?? "?"} s`;
 }
@@ -65,8 +38,7 @@ export function RuleTree({ rule }: { rule: string }) {
   const names = useMemo(() => (root ? alarmsOf(root) : []), [root]);
   const children = useLoad(async (s) => {
     if (!names.length) return [];
-    const found = await cloudwatch<{ MetricAlarms?: Alarm[]; CompositeAlarms?: Alarm[] }>("DescribeAlarms", { AlarmNames: names.slice(0, 100), AlarmTypes: ["MetricAlarm", "CompositeAlarm"], MaxRecords: 100 }, s);
-    return [...(found.MetricAlarms ?? []), ...(found.CompositeAlarms ?? [])];
+    return (await describeAlarms({ AlarmNames: names.slice(0, 100) }, s)).items;
   }, [rule, refreshTick.value]);
   const stateOf = (name: string) => children.value?.find((c) => c.AlarmName === name)?.StateValue;
   const branch = (node: RuleNode) => {

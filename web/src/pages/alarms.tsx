@@ -1,6 +1,7 @@
 // Alarms: list with timeline strips; one alarm with its chart, reason, rule and history; mute rules.
 import { useMemo, useState } from "preact/hooks";
 
+import { alarmTypes, allAlarms, describeAlarms, type Alarm } from "../api/alarms";
 import { cloudwatch, pages } from "../api/client";
 import { go, href, param, route, setParams } from "../app/router";
 import { account, region } from "../app/settings";
@@ -12,7 +13,7 @@ import { useLoad } from "../ui/load";
 import { arnColumn, ListTable, type Column } from "../ui/table";
 import { attempt } from "../ui/toast";
 import { AlarmForm } from "./alarm_form";
-import { condition, rowsOf, RuleTree, signs, type Alarm } from "./alarm_parts";
+import { condition, rowsOf, RuleTree, signs } from "./alarm_parts";
 import { pretty } from "./event_dialog";
 import { readMetrics } from "./metric_data";
 
@@ -24,27 +25,15 @@ interface HistoryItem {
   HistoryData: string;
 }
 
-async function allAlarms(signal: AbortSignal): Promise<Alarm[]> {
-  return pages<Alarm>(async (token) => {
-    const page = await cloudwatch<{ MetricAlarms?: Alarm[]; CompositeAlarms?: Alarm[]; NextToken?: string }>("DescribeAlarms", { AlarmTypes: ["MetricAlarm", "CompositeAlarm"], MaxRecords: 100, NextToken: token }, signal);
-    return { items: [...(page.MetricAlarms ?? []), ...(page.CompositeAlarms ?? [])], next: page.NextToken };
-  });
-}
-
 export default function Alarms() {
   const name = route.value.path[1];
   if (name === "new") return <AlarmForm key={param("edit").value} />;
   return name ? <OneAlarm name={name} /> : <List />;
 }
 
-async function oneAlarm(name: string, signal: AbortSignal): Promise<Alarm | undefined> {
-  const found = await cloudwatch<{ MetricAlarms?: Alarm[]; CompositeAlarms?: Alarm[] }>("DescribeAlarms", { AlarmNames: [name], AlarmTypes: ["MetricAlarm", "CompositeAlarm"] }, signal);
-  return found.MetricAlarms?.[0] ?? found.CompositeAlarms?.[0];
-}
-
 const stateChanges = (name: string | undefined, signal: AbortSignal) =>
   pages<HistoryItem>(async (token) => {
-    const page = await cloudwatch<{ AlarmHistoryItems?: HistoryItem[]; NextToken?: string }>("DescribeAlarmHistory", { ...(name ? { AlarmName: name } : {}), HistoryItemType: "StateUpdate", AlarmTypes: ["MetricAlarm", "CompositeAlarm"], StartDate: Math.floor(range.value.from / 1000), EndDate: Math.ceil(range.value.to / 1000), ScanBy: "TimestampAscending", NextToken: token }, signal);
+    const page = await cloudwatch<{ AlarmHistoryItems?: HistoryItem[]; NextToken?: string }>("DescribeAlarmHistory", { ...(name ? { AlarmName: name } : {}), HistoryItemType: "StateUpdate", AlarmTypes: alarmTypes, StartDate: Math.floor(range.value.from / 1000), EndDate: Math.ceil(range.value.to / 1000), ScanBy: "TimestampAscending", NextToken: token }, signal);
     return { items: page.AlarmHistoryItems ?? [], next: page.NextToken };
   }, 2000);
 
@@ -163,12 +152,12 @@ function OneAlarm({ name }: { name: string }) {
   const [testing, setTesting] = useState(false);
   const [open, setOpen] = useState<HistoryItem>();
   const again = [name, refreshTick.value, region.value, account.value];
-  const read = useLoad((s) => oneAlarm(name, s), again);
+  const read = useLoad(async (s) => (await describeAlarms({ AlarmNames: [name] }, s)).items[0], again);
   const a = read.value;
-  const data = useLoad((s) => (a && !a.AlarmRule ? readMetrics(rowsOf(a), range.value, s) : Promise.resolve(undefined)), [a, range.value]);
+  const data = useLoad((s) => (a && (a.MetricName || a.Metrics) ? readMetrics(rowsOf(a), range.value, s) : Promise.resolve(undefined)), [a, range.value]);
   const changes = useLoad((s) => stateChanges(name, s), [...again, range.value]);
   const history = useLoad(
-    async (s) => (await cloudwatch<{ AlarmHistoryItems?: HistoryItem[] }>("DescribeAlarmHistory", { AlarmName: name, AlarmTypes: ["MetricAlarm", "CompositeAlarm"], MaxRecords: 100, ScanBy: "TimestampDescending" }, s)).AlarmHistoryItems ?? [],
+    async (s) => (await cloudwatch<{ AlarmHistoryItems?: HistoryItem[] }>("DescribeAlarmHistory", { AlarmName: name, AlarmTypes: alarmTypes, MaxRecords: 100, ScanBy: "TimestampDescending" }, s)).AlarmHistoryItems ?? [],
     again,
   );
   const reload = () => [read, history, changes].forEach((r) => r.reload());
@@ -200,7 +189,8 @@ function OneAlarm({ name }: { name: string }) {
             <p class="soft">{a.StateReason}</p>
             <Strip alarm={a} items={changes.value ?? []} wide />
           </Card>
-          {!a.AlarmRule && (
+          {a.ScheduledQueryConfiguration && <Card title="Query" actions={<a href={href(["logs", "insights"], { q: a.ScheduledQueryConfiguration.QueryString, groups: (a.ScheduledQueryConfiguration.LogGroupIdentifiers ?? []).map((g) => g.replace(/^.*:log-group:/, "").replace(/:\*$/, "")).join("\n") })}>Open in Logs Insights</a>}><pre class="raw" tabIndex={0}>{a.ScheduledQueryConfiguration.QueryString}</pre></Card>}
+          {(a.MetricName || a.Metrics) && (
             <Card title="What the alarm sees">
               {data.error && <Problem error={data.error} />}
               <Chart label={name} series={series} from={range.value.from} to={range.value.to} height={260} lines={lines} window={windowOf(a)} />

@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 
 import { logs } from "../api/client";
 import { account, region } from "../app/settings";
-import { Search } from "../ui/basic";
+import { closeOnLeave, Search } from "../ui/basic";
 import { useLoad } from "../ui/load";
 
 export interface LogGroup {
@@ -27,7 +27,7 @@ export function GroupPicker({ chosen, onChange }: { chosen: string[]; onChange: 
   );
   const turn = (name: string) => onChange(chosen.includes(name) ? chosen.filter((n) => n !== name) : [...chosen, name]);
   return (
-    <div class="group-picker grow" onBlur={(e) => !e.currentTarget.contains(e.relatedTarget as Node) && setOpen(false)} onKeyDown={(e) => e.key === "Escape" && setOpen(false)}>
+    <div class="group-picker grow" onFocusOut={closeOnLeave(() => setOpen(false))} onKeyDown={(e) => e.key === "Escape" && setOpen(false)}>
       {chosen.map((name) => (
         <span class="chip">
           {name} <button class="icon" aria-label={"Remove " + name} onClick={() => turn(name)}>×</button>
@@ -35,7 +35,7 @@ export function GroupPicker({ chosen, onChange }: { chosen: string[]; onChange: 
       ))}
       <Search label={chosen.length ? "Add log groups" : "Choose log groups"} value={text} onInput={setText} onFocus={() => setOpen(true)} />
       {open && (
-        <div class="popover picker">
+        <div class="popover picker" tabIndex={-1}>
           {(found.value ?? []).map((g) => (
             <label class="row">
               <input type="checkbox" checked={chosen.includes(g.logGroupName)} onChange={() => turn(g.logGroupName)} />

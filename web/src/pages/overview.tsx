@@ -2,7 +2,8 @@
 // services, the last failed calls.
 import { useMemo, useState } from "preact/hooks";
 
-import { cloudwatch, control, logs, pages, xray } from "../api/client";
+import { allAlarms } from "../api/alarms";
+import { control, logs, pages, xray } from "../api/client";
 import { href } from "../app/router";
 import { account, region, stored } from "../app/settings";
 import { ago, formatDuration, periodFor, range, refreshTick } from "../app/time";
@@ -11,13 +12,6 @@ import { Chart, type Line, type Series } from "../ui/chart";
 import { useLoad } from "../ui/load";
 import { readMetrics } from "./metric_data";
 
-interface Alarm {
-  AlarmName: string;
-  StateValue: string;
-  StateReason?: string;
-  StateTransitionedTimestamp?: number;
-  StateUpdatedTimestamp?: number;
-}
 interface Statistics {
   TotalCount?: number;
   TotalResponseTime?: number;
@@ -89,13 +83,7 @@ export default function Overview() {
   const [editing, setEditing] = useState(false);
   const bounds = limitsNow();
   const period = Math.max(60, periodFor(range.value, 120));
-  const alarms = useLoad(
-    (s) => pages<Alarm>(async (token) => {
-      const page = await cloudwatch<{ MetricAlarms?: Alarm[]; CompositeAlarms?: Alarm[]; NextToken?: string }>("DescribeAlarms", { MaxRecords: 100, AlarmTypes: ["MetricAlarm", "CompositeAlarm"], NextToken: token }, s);
-      return { items: [...(page.MetricAlarms ?? []), ...(page.CompositeAlarms ?? [])], next: page.NextToken };
-    }),
-    again,
-  );
+  const alarms = useLoad(allAlarms, again);
   const slots = useLoad(
     (s) => pages<TimeSlot>(async (token) => {
       const page = await xray<{ TimeSeriesServiceStatistics?: TimeSlot[]; NextToken?: string }>("TimeSeriesServiceStatistics", { StartTime: Math.max(from, to - 864e5) / 1000, EndTime: to / 1000, Period: period >= 300 ? 300 : 60, NextToken: token }, s);

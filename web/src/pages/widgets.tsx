@@ -2,7 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { useMemo } from "preact/hooks";
 
-import { cloudwatch } from "../api/client";
+import { describeAlarms } from "../api/alarms";
 import { runQuery, type ResultRow } from "../api/query";
 import { href } from "../app/router";
 import { account, region } from "../app/settings";
@@ -176,8 +176,7 @@ function AlarmWidget({ properties }: { properties: Record<string, unknown> }) {
   const names = ((properties["alarms"] as string[] | undefined) ?? []).map((arn) => String(arn).split(":alarm:").at(-1)!);
   const alarms = useLoad(async (s) => {
     if (!names.length) return [];
-    const found = await cloudwatch<{ MetricAlarms?: { AlarmName: string; StateValue: string }[]; CompositeAlarms?: { AlarmName: string; StateValue: string }[] }>("DescribeAlarms", { AlarmNames: names, AlarmTypes: ["MetricAlarm", "CompositeAlarm"] }, s);
-    return [...(found.MetricAlarms ?? []), ...(found.CompositeAlarms ?? [])];
+    return (await describeAlarms({ AlarmNames: names }, s)).items;
   }, [names.join(), refreshTick.value]);
   return (
     <ul class="plain">

@@ -143,6 +143,10 @@ export function Tabs<T extends string>(props: { tabs: readonly (readonly [T, str
   );
 }
 
+// For an element with something folded out: closes it when the focus goes elsewhere. What is folded
+// out has tabIndex -1, so that a click into it keeps the focus inside.
+export const closeOnLeave = (close: () => void) => (e: FocusEvent) => !(e.currentTarget as Element).contains(e.relatedTarget as Node | null) && close();
+
 export type Tone = "ok" | "warn" | "bad" | "idle" | "info";
 export function Badge({ tone, children }: { tone: Tone; children: ComponentChildren }) {
   return <span class={"badge " + tone}>{children}</span>;

@@ -3,7 +3,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 
 import { param, setParams } from "../app/router";
-import { CliButton, copy, formatNumber, Search } from "./basic";
+import { CliButton, closeOnLeave, copy, formatNumber, Search } from "./basic";
 
 export interface Column<T> {
   id: string;
@@ -178,9 +178,9 @@ export function ListTable<T>(props: Omit<TableProps<T>, "filter"> & { name: stri
         {extra}
         <span class="grow" />
         <small>{formatNumber(props.rows.length)}</small>
-        <details class="menu-box">
+        <details class="menu-box" onFocusOut={(e) => closeOnLeave(() => (e.currentTarget.open = false))(e)}>
           <summary>Columns</summary>
-          <div class="popover">
+          <div class="popover" tabIndex={-1}>
             {props.columns.filter((c) => c.title).map((c) => (
               <label class="row"><input type="checkbox" checked={!hidden.includes(c.id)} onChange={() => turn(c.id)} /> {c.title}</label>
             ))}
