@@ -135,12 +135,16 @@ class FilePart final : public Part {
                        return series[at] != id / 32 || visit(id, chunk);
                      });
     } else {
+      // One transaction for all: SQLite looks at locks and journals at the beginning of each.
+      const bool several = series.size() > 2;
+      if (several) status = connection->database.execute("BEGIN");
       bool go_on = true;
       for (std::size_t i = 0; i < series.size() && go_on && status.ok(); ++i)
         status = sweep(*connection, chunk_id(series[i], 0), chunk_id(series[i] + 1, 0),
                        [&](std::uint64_t id, std::string_view chunk) {
                          return go_on = visit(id, chunk);
                        });
+      if (several && !connection->database.execute("COMMIT").ok()) return status;  // not to be used again
     }
     release(std::move(connection));
     return status;
