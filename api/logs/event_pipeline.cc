@@ -25,6 +25,9 @@ std::int64_t minute_after(std::int64_t ms) { return (ms / kMinuteMs + 1) * kMinu
 
 bool in_scope(std::string_view own, std::string_view scope) { return scope.empty() || own == scope; }
 
+// Set while this thread works on batches: what it delivers may write log events itself.
+thread_local bool is_working = false;
+
 }  // namespace
 
 EventPipeline::EventPipeline(Deps deps, EventPipelineOptions options)
@@ -154,7 +157,7 @@ void EventPipeline::enqueue(EventBatch batch, unsigned todo) {
     full = queue->bytes > options_.queue_bytes_max;
   }
   wake();
-  if (full) process_some();
+  if (full && !is_working) process_some();
 }
 
 // ---- the work --------------------------------------------------------------------------------------------
@@ -189,7 +192,9 @@ bool EventPipeline::process_some() {
     queue->bytes -= bytes;
   }
   if (batches.empty()) return false;
+  is_working = true;
   process(std::move(batches));
+  is_working = false;
   return true;
 }
 

@@ -156,6 +156,13 @@ def suites(build):
                  *sorted(str(file.relative_to(js)) for file in js.glob("*.test.mjs"))],
                 read_junit, env=env, cwd=js, skip=reason)
 
+    shippers = ROOT / "tests/clients/shippers"
+    reason = gone or (None if node else "no node") or (
+        None if (shippers / "node_modules").is_dir() else "npm packages not installed (registry not reachable)")
+    yield Suite("clients/shippers",
+                [node or "node", "--test", "--test-reporter=junit", "--test-reporter-destination={report}", "shippers.test.mjs"],
+                read_junit, env=env, cwd=shippers, skip=reason)
+
     browser = ROOT / "tests/browser"
     if (browser / "package.json").exists():
         reason = gone or (None if node and (browser / "node_modules").is_dir() else "npm packages not installed (registry not reachable)") or (
