@@ -6,6 +6,7 @@
 #include "api/logs/index_policies.h"
 #include "api/logs/masking.h"
 #include "api/logs/operations.h"
+#include "api/logs/query_result_key.h"
 
 namespace fog::logs {
 namespace {
@@ -190,7 +191,7 @@ Result<Empty> put_log_group_deletion_protection(Call& call, const PutLogGroupDel
   return Empty{};
 }
 
-// A group by name, or by the ARN of a group; the key of query results is kept nowhere.
+// A group by name, or by the ARN of a group; null: the results of queries are meant.
 Result<GroupPtr> encrypted_group(Call& call, const std::optional<std::string>& name, const std::optional<std::string>& resource) {
   if (resource && resource->find(":query-result:") != std::string::npos) return GroupPtr();
   return group_of(call, name, resource);
@@ -198,7 +199,10 @@ Result<GroupPtr> encrypted_group(Call& call, const std::optional<std::string>& n
 
 Result<Empty> associate_kms_key(Call& call, const AssociateKmsKeyRequest& in) {
   TRY(const GroupPtr group, encrypted_group(call, in.log_group_name, in.resource_identifier));
-  if (group == nullptr) return Empty{};
+  if (group == nullptr) {
+    TRYV(call.service<Logs>().resources().put(query_result_key(call), in.kms_key_id));
+    return Empty{};
+  }
   TRYV(call.service<Logs>().change(group, [&](StoredLogGroup& settings) -> Status {
     settings.kms_key_id = in.kms_key_id;
     return Ok{};
@@ -208,7 +212,10 @@ Result<Empty> associate_kms_key(Call& call, const AssociateKmsKeyRequest& in) {
 
 Result<Empty> disassociate_kms_key(Call& call, const DisassociateKmsKeyRequest& in) {
   TRY(const GroupPtr group, encrypted_group(call, in.log_group_name, in.resource_identifier));
-  if (group == nullptr) return Empty{};
+  if (group == nullptr) {
+    TRYV(call.service<Logs>().resources().erase(query_result_key(call)));
+    return Empty{};
+  }
   TRYV(call.service<Logs>().change(group, [&](StoredLogGroup& settings) -> Status {
     settings.kms_key_id.reset();
     return Ok{};

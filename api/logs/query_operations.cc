@@ -4,6 +4,7 @@
 #include "api/logs/common.h"
 #include "api/logs/operations.h"
 #include "api/logs/queries.h"
+#include "api/logs/query_result_key.h"
 #include "api/logs/store_scan.h"
 #include "query/insights/lex.h"
 
@@ -93,6 +94,7 @@ Result<GetQueryResultsResponse> get_query_results(Call& call, const GetQueryResu
   if (run == nullptr) return query_missing();
   GetQueryResultsResponse out;
   out.query_language = QueryLanguage::CWLI;
+  out.encryption_key = call.service<Logs>().resources().get(query_result_key(call));
   std::shared_ptr<const insights::Table> table;
   insights::Statistics statistics;
   {
