@@ -572,6 +572,8 @@ void App::Impl::write_metrics(PrometheusText& out) {
   out.counter("fogwatch_log_seals_total", "Heads sealed.").value(number(l.seals));
   out.counter("fogwatch_log_seal_failures_total", "Seals the disk refused.").value(number(l.seal_failures));
   out.gauge("fogwatch_log_damaged_blocks", "Blocks that failed their check.").value(number(l.damaged_blocks));
+  out.gauge("fogwatch_log_damaged_files", "Segments and manifests that could not be read.").value(number(l.damaged_files));
+  out.gauge("fogwatch_log_events_lost", "Events in damaged blocks, as far as known.").value(number(l.events_lost));
   const TraceStore::Stats t = traces->stats();
   out.counter("fogwatch_trace_documents_total", "Segment documents.")
       .value(number(t.documents_accepted), {{"verdict", "accepted"}})
