@@ -130,7 +130,7 @@ test(`a query over ${events} events shows its progress and is stopped`, { timeou
   t.page.on("response", listen);
   await t.open("logs/insights", `?range=3h&groups=${q("/long")}&q=${q(slow)}`);
   await t.page.locator("progress").waitFor();
-  await t.page.getByText("Running").first().waitFor();
+  await t.page.locator('[role="status"]', { hasText: /Running.*of [1-9][\d,]* scanned/ }).waitFor();
   await t.button("Stop").click();
   await t.page.locator(".badge", { hasText: "Cancelled" }).waitFor();
   t.page.off("response", listen);
@@ -204,6 +204,14 @@ test("the histogram of traces is brushed, groups choose a filter, the minimap zo
   await t.page.waitForFunction(() => /zoom=/.test(location.hash));
   await t.button("Whole trace").click();
   await t.page.waitForFunction(() => !/zoom=/.test(location.hash));
+});
+
+test("two traces are compared way by way", async () => {
+  const now = Date.now() / 1000;
+  const ids = (await t.api.xray("TraceSummaries", { StartTime: now - 3600, EndTime: now })).TraceSummaries.map((s) => s.Id);
+  await t.open(`traces/${ids[0]}`, `?range=1h&tab=compare&with=${ids[1]}`);
+  await cell("gateway > inference").waitFor();
+  await t.page.getByRole("columnheader", { name: /^Difference/ }).waitFor();
 });
 
 test("a trace of 10,000 spans opens within 500 ms and scrolls", async () => {
