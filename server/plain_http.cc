@@ -29,7 +29,7 @@ using SteadyClock = std::chrono::steady_clock;
 constexpr std::size_t kHeadBytesMax = 64 * 1024;
 constexpr std::size_t kReadBytes = 64 * 1024;
 constexpr std::chrono::seconds kIdleKept{30};
-constexpr int kLookAroundMs = 200;  // how exactly time-outs are kept
+constexpr int kLookAroundMs = 50;  // how exactly time-outs are kept
 
 struct Task {
   PlainHttp::Where where{};

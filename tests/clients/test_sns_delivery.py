@@ -132,25 +132,30 @@ def test_an_endpoint_that_never_answers_is_given_up_after_15_seconds(fresh, subs
 # --- retries in virtual time ------------------------------------------------------------------------------------
 
 def test_an_endpoint_down_for_an_hour(fresh, subscriber):
-    """Nothing is lost, everything arrives in the end, in the order of its retries."""
-    sns, server = fresh("sns"), fresh.server
+    """Nothing is lost: what outlives its policy waits in the queue of dead letters, the rest arrives, each once."""
+    sns, sqs, server = fresh("sns"), fresh("sqs"), fresh.server
     server.set_clock("2026-06-01T12:00:00Z")
+    dead = sqs.create_queue(QueueName="dead")["QueueUrl"]
     topic = sns.create_topic(Name="t")["TopicArn"]
-    confirmed(sns, topic, subscriber, DeliveryPolicy=json.dumps({"healthyRetryPolicy": {
-        "minDelayTarget": 30, "maxDelayTarget": 300, "numRetries": 20, "numNoDelayRetries": 1, "numMinDelayRetries": 3, "numMaxDelayRetries": 8, "backoffFunction": "linear"}}))
+    confirmed(sns, topic, subscriber, RedrivePolicy=json.dumps({"deadLetterTargetArn": "arn:aws:sqs:us-east-1:000000000000:dead"}),
+              DeliveryPolicy=json.dumps({"healthyRetryPolicy": {"minDelayTarget": 30, "maxDelayTarget": 240, "numRetries": 20, "numNoDelayRetries": 1,
+                                                                "numMinDelayRetries": 3, "numMaxDelayRetries": 8, "backoffFunction": "linear"}}))
     subscriber.status = 503
-    for i in range(10):
+    for i in range(12):
         sns.publish(TopicArn=topic, Message=str(i))
-    server.advance(3480)
-    tries = subscriber.count("Notification")
-    assert tries >= 10 * 15, tries
+        server.advance(300)
+    assert subscriber.count("Notification") > 12 * 5
     subscriber.status = 200
-    server.advance(600)
-    arrived = {m.body["Message"] for m in subscriber.messages[-10:] if m.type == "Notification"}
-    assert arrived == {str(i) for i in range(10)}
-    tries = subscriber.count("Notification")
+    before = len(subscriber.messages)
     server.advance(3600)
-    assert subscriber.count("Notification") == tries  # each once
+    arrived = [m.body["Message"] for m in subscriber.messages[before:]]
+    lost = []
+    while found := sqs.receive_message(QueueUrl=dead, MaxNumberOfMessages=10).get("Messages"):
+        lost += [json.loads(m["Body"])["Message"] for m in found]
+    assert sorted(arrived + lost, key=int) == [str(i) for i in range(12)]
+    assert len(arrived) >= 8 and sorted(lost, key=int) == [str(i) for i in range(len(lost))], (arrived, lost)
+    server.advance(3600)
+    assert len(subscriber.messages) == before + len(arrived)
 
 
 def test_given_up_after_the_policy_then_dead_letters(fresh, subscriber):
@@ -192,30 +197,27 @@ def test_nothing_is_lost_by_kill(tmp_path, subscriber):
 # --- clock/advance in order -----------------------------------------------------------------------------------------
 
 def test_advance_runs_what_falls_due_in_order(fresh, subscriber):
-    """Evaluations, retries and suppression timers of an hour, as one sequence of arrivals."""
+    """Evaluations, suppression timers and retries of an hour in one call, each at its own time."""
     sns, cw, server = fresh("sns"), fresh("cloudwatch"), fresh.server
     server.set_clock("2026-06-01T12:00:03Z")
     topic = sns.create_topic(Name="t")["TopicArn"]
     confirmed(sns, topic, subscriber)
     noon = dt.datetime(2026, 6, 1, 12, 0, tzinfo=dt.timezone.utc)
-    cw.put_metric_alarm(AlarmName="m", Namespace="N", MetricName="M", Statistic="Sum", Period=60, EvaluationPeriods=1, Threshold=0, ComparisonOperator="GreaterThanThreshold",
-                        TreatMissingData="notBreaching", AlarmActions=[topic], OKActions=[topic])
-    cw.put_metric_alarm(AlarmName="quiet", Namespace="N", MetricName="Q", Statistic="Sum", Period=60, EvaluationPeriods=1, Threshold=0,
-                        ComparisonOperator="GreaterThanThreshold", TreatMissingData="notBreaching")
+    alarm = dict(Namespace="N", Statistic="Sum", Period=60, EvaluationPeriods=1, Threshold=0, ComparisonOperator="GreaterThanThreshold", TreatMissingData="notBreaching")
+    cw.put_metric_alarm(AlarmName="m", MetricName="M", AlarmActions=[topic], OKActions=[topic], **alarm)
+    cw.put_metric_alarm(AlarmName="quiet", MetricName="Q", **alarm)
+    server.advance(60)
     cw.put_composite_alarm(AlarmName="c", AlarmRule="ALARM(m)", AlarmActions=[topic], OKActions=[topic], ActionsSuppressor="quiet",
                            ActionsSuppressorWaitPeriod=90, ActionsSuppressorExtensionPeriod=30)
-    server.advance(117)  # 12:02:00
-    for minute in (10, 11, 12, 40):
-        cw.put_metric_data(Namespace="N", MetricData=[{"MetricName": "M", "Value": 1, "Timestamp": noon + dt.timedelta(minutes=minute)}]) if minute <= 2 else None
-    server.advance(8 * 60)  # 12:10:00
-    for minute in (8, 9, 10):
-        cw.put_metric_data(Namespace="N", MetricData=[{"MetricName": "M", "Value": 1, "Timestamp": noon + dt.timedelta(minutes=minute)}])
+    server.advance(100)
+    cw.put_metric_data(Namespace="N", MetricData=[{"MetricName": "M", "Value": 1, "Timestamp": noon + dt.timedelta(minutes=minute)} for minute in range(5, 10)])
+    start = len(subscriber.messages)
     server.advance(3600)
-    told = [json.loads(m.body["Message"]) for m in subscriber.messages if m.type == "Notification"]
-    found = [(t["AlarmName"], t["NewStateValue"]) for t in told]
-    assert found[-4:] == [("m", "ALARM"), ("c", "ALARM"), ("m", "OK"), ("c", "OK")] or found[-3:] == [("m", "ALARM"), ("m", "OK"), ("c", "OK")], found
-    stamps = [m.body["Timestamp"] for m in subscriber.messages if m.type == "Notification"]
-    assert stamps == sorted(stamps), "later things came first"
+    told = [(json.loads(m.body["Message"]), m.body["Timestamp"]) for m in subscriber.messages[start:] if m.type == "Notification"]
+    assert [(t["AlarmName"], t["NewStateValue"]) for t, _ in told] == [("m", "ALARM"), ("c", "ALARM"), ("m", "OK"), ("c", "OK")]
+    seconds = [(dt.datetime.fromisoformat(stamp.replace("Z", "+00:00")) - noon).total_seconds() for _, stamp in told]
+    assert 360 <= seconds[0] <= 420 and 660 - 60 <= seconds[2] <= 720, seconds
+    assert seconds[1] - seconds[0] == pytest.approx(90, abs=1) and seconds[3] - seconds[2] == pytest.approx(90, abs=1), seconds
 
 
 # --- delivery-status logs ------------------------------------------------------------------------------------------
