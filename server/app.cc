@@ -4,6 +4,8 @@
 #include <sys/resource.h>
 
 #include "api/cloudwatch/alarm_operations.h"
+#include "api/cloudwatch/metric_stream_worker.h"
+#include "api/cloudwatch/metric_tags.h"
 #include "api/cloudwatch/metrics.h"
 #include "api/cloudwatch/service.h"
 #include "api/common/protocol.h"
@@ -20,6 +22,9 @@
 #include "api/neighbours/sts.h"
 #include "api/sns/service.h"
 #include "api/sqs/service.h"
+#include "api/otlp/metrics.h"
+#include "api/otlp/remote_write.h"
+#include "api/otlp/statsd_receiver.h"
 #include "api/otlp/traces.h"
 #include "api/xray/service.h"
 #include "server/data_folder.h"
@@ -175,6 +180,18 @@ std::map<std::string, cloudwatch::StreamDestination> stream_destinations(const C
   return out;
 }
 
+// Firehose ARN -> where a metric stream's records go.
+std::map<std::string, cloudwatch::StreamDestination> stream_destinations(const Config& config) {
+  std::map<std::string, cloudwatch::StreamDestination> out;
+  for (const auto& [arn, to] : config.metric_stream_destinations) {
+    cloudwatch::StreamDestination& destination = out[arn];
+    if (to.starts_with("file:")) destination.folder = to.substr(5);
+    else destination.url = to;
+    destination.access_key = config.metric_stream_access_key;
+  }
+  return out;
+}
+
 std::string_view name_of(Durability durability) {
   switch (durability) {
     case Durability::kStrict: return "strict";
@@ -214,6 +231,7 @@ struct App::Impl {
   std::unique_ptr<ClockKeeper> clock_keeper;
   std::unique_ptr<OutboxStore> outbox;
   std::unique_ptr<MetricSink> metric_sink;
+  cloudwatch::MetricTags metric_tags;
   std::unique_ptr<sqs::Sqs> sqs;
   std::unique_ptr<sns::Sns> sns;
   std::unique_ptr<SnsUpkeep> sns_upkeep;
@@ -227,6 +245,9 @@ struct App::Impl {
   std::unique_ptr<xray::XRay> xray;
   std::vector<std::unique_ptr<Worker>> xray_workers;
   std::unique_ptr<MetricUpkeep> metric_upkeep;
+  std::unique_ptr<cloudwatch::MetricStreamWorker> metric_streams;
+  std::unique_ptr<otlp::MetricReceiver> otlp_metrics;
+  std::unique_ptr<otlp::StatsdReceiver> statsd;
   std::vector<std::unique_ptr<Resettable>> own_forgetters;
   std::vector<Resettable*> forgetters;
 
@@ -256,6 +277,7 @@ struct App::Impl {
   void open_xray_door(const ListenAddress& at, std::vector<std::uint16_t>& own_ports);
   std::optional<http::Response> link_page(const http::Request& request);
   std::optional<Received> receive_telemetry(const http::Request& request);
+  Received receive_metrics(const http::Request& request, std::string_view path);
   void open_otlp_door(const ListenAddress& at, std::vector<std::uint16_t>& own_ports);
   std::vector<HealthCheck> health_checks();
   void write_metrics(PrometheusText& out);
@@ -320,6 +342,7 @@ Status App::Impl::make_services() {
   queries = std::make_unique<logs::Queries>(*logs, *pool, random);
   log_queries = std::make_unique<logs::LogQueryRunner>(*logs);
   metric_sink = cloudwatch::make_metric_sink(*metrics, clock);
+  for (const std::string& row : config.metric_tags) TRYV(metric_tags.add(row));
   sns->telemetry().set_sinks(logs.get(), metric_sink.get());
   log_side_tasks = std::make_unique<logs::SideTasks>(
       logs::SideTasks::Deps{.logs = *logs, .queries = *queries, .pool = *pool, .clock = clock, .random = random,
@@ -375,6 +398,7 @@ void App::Impl::register_services() {
   services.add<TopicPublisher>(*sns);
   services.add<cloudwatch::AlarmEngine>(*alarms);
   services.add<MetricSink>(*metric_sink);
+  services.add<cloudwatch::MetricTags>(metric_tags);
   services.add<logs::Logs>(*logs);
   services.add<LogSink>(*logs);
   services.add<logs::Queries>(*queries);
@@ -392,6 +416,13 @@ void App::Impl::register_services() {
 void App::Impl::start_workers() {
   metric_upkeep = std::make_unique<MetricUpkeep>(*metrics);
   workers->add(*metric_upkeep);
+  metric_streams = std::make_unique<cloudwatch::MetricStreamWorker>(
+      cloudwatch::MetricStreamWorker::Deps{*metrics, *resources, outbound.get(), random}, stream_destinations(config));
+  workers->add(*metric_streams);
+  otlp_metrics = std::make_unique<otlp::MetricReceiver>(*metric_sink, clock);
+  statsd = std::make_unique<otlp::StatsdReceiver>(*metric_sink, clock, otlp::StatsdReceiver::Scope{config.account, config.region},
+                                                  config.statsd_namespace);
+  workers->add(*statsd);
   workers->add(*traces);
   log_upkeep = std::make_unique<logs::LogUpkeep>(*logs);
   workers->add(*log_upkeep);
@@ -490,12 +521,38 @@ Status App::Impl::open_doors() {
 // OpenTelemetry over HTTP, on the main port and on its own.
 std::optional<Received> App::Impl::receive_telemetry(const http::Request& request) {
   const auto path = request.target.substr(0, request.target.find('?'));
+  if (path.ends_with("/v1/metrics") || path == "/api/v1/write") return receive_metrics(request, path);
   if (!path.ends_with("/v1/traces")) return std::nullopt;
   auto made = otlp::export_traces(*traces, {.account = config.account, .region = config.region}, request.header("Content-Type"),
                                   request.header("Content-Encoding"), request.body);
   Received received;
   received.response.status = made.status;
   received.response.set("Content-Type", std::move(made.content_type));
+  received.response.body = std::move(made.body);
+  received.lsn = made.lsn;
+  return received;
+}
+
+// OTLP metrics, and what Prometheus writes.
+Received App::Impl::receive_metrics(const http::Request& request, std::string_view path) {
+  const otlp::MetricReceiver::Scope scope{config.account, config.region};
+  Received received;
+  if (path == "/api/v1/write") {
+    constexpr std::string_view kParameter = "?namespace=";
+    std::string_view target = request.target;
+    target.remove_prefix(path.size());
+    const std::string_view space = target.starts_with(kParameter) ? target.substr(kParameter.size()) : "Prometheus";
+    auto made = otlp::remote_write(*metric_sink, scope, space, request.header("Content-Type"), request.header("Content-Encoding"), request.body);
+    received.response.status = made.status;
+    if (made.status != 204) received.response.set("Content-Type", "text/plain");
+    received.response.body = std::move(made.message);
+    received.lsn = made.lsn;
+    return received;
+  }
+  auto made = otlp_metrics->take(scope, request.header("Content-Type"), request.header("Content-Encoding"), request.body);
+  received.response.status = made.status;
+  received.response.set("Content-Type", std::move(made.content_type));
+  if (made.status == 503) received.response.set("Retry-After", "1");
   received.response.body = std::move(made.body);
   received.lsn = made.lsn;
   return received;
