@@ -1,6 +1,7 @@
 // The trace store and its queries, in one process: documents/s in, bytes on disk, query latencies.
 //
 //   bench_traces_store [TRACES] [FOLDER]     (100000 traces, a folder below the temporary one)
+//   bench_traces_store - [FOLDER]            (documents from standard input, one a line, a trace's together)
 //
 // Documents resemble those of a real system: four to five a trace over six hours, 1 KB each, fixed
 // seed. Appending runs 25 documents a call on a strict log, waiting for each call's durability from
@@ -10,6 +11,7 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <iostream>
 #include <random>
 #include <thread>
 
@@ -114,10 +116,22 @@ struct Bench {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::uint64_t traces = argc > 1 ? std::stoull(argv[1]) : 100'000;
+  const bool from_input = argc > 1 && std::string_view(argv[1]) == "-";
+  const std::uint64_t traces = from_input ? UINT64_MAX : argc > 1 ? std::stoull(argv[1]) : 100'000;
   const fs::path folder = argc > 2 ? fs::path(argv[2]) : fs::temp_directory_path() / "fogwatch-bench-traces";
   fs::remove_all(folder);
-  ManualClock clock(from_ms((kStart + kSeconds) * 1000));
+  // Documents of the file carry their own times: its first trace tells when it begins.
+  std::string line;
+  std::int64_t begin = kStart;
+  if (from_input) {
+    const auto id = std::getline(std::cin, line) ? traces::parse_trace_id(std::string_view(line).substr(line.find("\"trace_id\":\"") + 12, 35)) : std::nullopt;
+    if (!id) {
+      std::fprintf(stderr, "no documents on standard input\n");
+      return 2;
+    }
+    begin = id->epoch_s();
+  }
+  ManualClock clock(from_ms((begin + kSeconds) * 1000));
   auto wal = std::move(*Wal::open({.folder = folder / "wal", .durability = Durability::kStrict}));
   TraceStore::Options options;
   options.folder = folder / "traces";
@@ -126,12 +140,25 @@ int main(int argc, char** argv) {
 
   constexpr std::size_t kCallers = 8;
   constexpr std::uint64_t kChunk = 20'000;
-  std::uint64_t documents = 0, bytes = 0;
+  std::uint64_t documents = 0, bytes = 0, kept = 0;
   double append_wall = 0, append_cpu = 0, seal_wall = 0, seal_cpu = 0;
   std::vector<std::string> sample;
   for (std::uint64_t first = 0; first < traces; first += kChunk) {
     std::vector<std::string> made;
-    for (std::uint64_t n = first; n < std::min(traces, first + kChunk); ++n) {
+    if (from_input) {
+      std::string trace_before;
+      for (std::uint64_t n = 0; !line.empty(); std::getline(std::cin, line)) {
+        const auto trace = line.substr(line.find("\"trace_id\":\"") + 12, 35);
+        if (trace != trace_before && n++ == kChunk) break;
+        if (trace != trace_before && kept++ % 200'000 == 7) sample.push_back(line);
+        trace_before = trace;
+        made.push_back(std::move(line));
+        line.clear();
+      }
+      if (made.empty()) break;
+    }
+    for (std::uint64_t n = first; !from_input && n < std::min(traces, first + kChunk); ++n) {
+      ++kept;
       make_trace(n, traces, made);
       if (n % std::max<std::uint64_t>(1, traces / 5) == 7) sample.push_back(made.back());
     }
@@ -171,11 +198,17 @@ int main(int argc, char** argv) {
   std::printf("on disk: %.3f of raw\n", static_cast<double>(folder_bytes(folder / "traces")) / static_cast<double>(bytes));
 
   Bench bench{*store};
-  const std::int64_t end = kStart + kSeconds + 60;
-  bench.query("annotation.request = (100 of all)", "annotation.request = \"r-00000007\"", kStart, end, 1000);
-  bench.query("service(\"gateway\") AND responsetime > 5, page", "service(\"gateway\") AND responsetime > 5", kStart, end, 100);
-  bench.query("no filter, page", "", kStart, end, 100);
-  bench.query("no index helps, one hour, all of it", "http.url CONTAINS \"nowhere\"", kStart, kStart + 3600, 100);
+  const std::int64_t end = begin + kSeconds + 60;
+  if (from_input) {
+    bench.query("annotation.tokens = 1700, page", "annotation.tokens = 1700", begin, end, 100);
+    bench.query("annotation.tenant = and model =, page", "annotation.tenant = \"tenant-007\" AND annotation.model = \"command-r-08-24\"", begin, end, 100);
+  } else {
+    bench.query("annotation.request = (100 of all)", "annotation.request = \"r-00000007\"", begin, end, 1000);
+    bench.query("annotation.tokens = 1700, page", "annotation.tokens = 1700", begin, end, 100);
+  }
+  bench.query("service(\"gateway\") AND responsetime > 5, page", "service(\"gateway\") AND responsetime > 5", begin, end, 100);
+  bench.query("no filter, page", "", begin, end, 100);
+  bench.query("no index helps, one hour, all of it", "http.url CONTAINS \"nowhere\"", begin, begin + 3600, 100);
   const auto timed = [](const std::string& what, const auto& work) {
     const auto start = Steady::now();
     const double cpu = cpu_seconds();
@@ -187,8 +220,8 @@ int main(int argc, char** argv) {
     const auto graph = store->graph(scope, from_ms(from_ms_), from_ms(to_ms_), 0);
     return graph.ok() ? fmt::format("{} nodes", service_graph::service_graph(*graph).size()) : graph.error().message();
   };
-  timed("service graph over 6 hours", [&] { return map(kStart * 1000, end * 1000); });
-  timed("service graph, an hour and parts of two minutes", [&] { return map(kStart * 1000 + 12345, (kStart + 3600) * 1000 + 23456); });
+  timed("service graph over 6 hours", [&] { return map(begin * 1000, end * 1000); });
+  timed("service graph, an hour and parts of two minutes", [&] { return map(begin * 1000 + 12345, (begin + 3600) * 1000 + 23456); });
   timed("documents of traces", [&] {
     std::size_t got = 0;
     for (const auto& document : sample) {
