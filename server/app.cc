@@ -269,6 +269,7 @@ struct App::Impl {
   Status open_stores();
   void make_threads();
   Status make_services();
+  void send_insight_event(const std::string& event);
   Status recover();
   void register_services();
   void start_workers();
@@ -356,8 +357,20 @@ Status App::Impl::make_services() {
                                .event_urls = config.event_urls,
                                .grace = Millis(static_cast<std::int64_t>(config.alarm_grace_ms))});
   xray = std::make_unique<xray::XRay>(*traces, *resources, clock, random,
-                                      xray::XRay::Sinks{.metrics = metric_sink.get(), .logs = logs.get(), .notify = {}});
+                                      xray::XRay::Sinks{.metrics = metric_sink.get(), .logs = logs.get(),
+                                                         .notify = [this](const TraceScope&, const std::string& event) { send_insight_event(event); }});
   return Ok{};
+}
+
+// To the same targets as alarm events, and to the topic that is configured for it.
+void App::Impl::send_insight_event(const std::string& event) {
+  for (const auto& url : config.event_urls)
+    outbound->http({.url = url, .headers = {{"Content-Type", "application/json"}}, .body = event}, [url](Result<OutboundResponse> answer) {
+      if (!answer.ok()) LOG_WARN("x-ray: an insight event did not reach {}: {}", url, answer.error().message());
+    });
+  if (config.xray_insights_topic.empty()) return;
+  const auto sent = sns->publish({.topic_arn = config.xray_insights_topic, .subject = "AWS X-Ray Insight Update", .message = event});
+  if (!sent.ok()) LOG_WARN("x-ray: an insight event was not published: {}", sent.error().message());
 }
 
 // Hands each record of the log to the engine it belongs to.

@@ -168,7 +168,7 @@ constexpr Option kOptions[] = {
      [](Config& c, const std::string& v) -> Status { c.delivery_access_key = v; return Ok{}; }},
     {"delivery-secret-key", "WORD", "its secret; better given as FOGWATCH_DELIVERY_SECRET_KEY",
      [](Config& c, const std::string& v) -> Status { c.delivery_secret_key = v; return Ok{}; }},
-    {"event-urls", "URLS", "every alarm event goes to these, separated by commas",
+    {"event-urls", "URLS", "every alarm and X-Ray insight event goes to these, separated by commas",
      [](Config& c, const std::string& v) -> Status {
        c.event_urls = split_list(v);
        for (const std::string& url : c.event_urls) {
@@ -176,6 +176,12 @@ constexpr Option kOptions[] = {
            return Error::invalid(fmt::format("event-urls: '{}' does not begin with http:// or https://", url));
          }
        }
+       return Ok{};
+     }},
+    {"xray-insights-topic", "ARN", "SNS topic for X-Ray insight events of groups with notifications (none)",
+     [](Config& c, const std::string& v) -> Status {
+       if (!v.empty() && !v.starts_with("arn:")) return Error::invalid(fmt::format("xray-insights-topic: '{}' is no ARN", v));
+       c.xray_insights_topic = v;
        return Ok{};
      }},
     {"sms-webhook", "URL", "text messages go there as JSON (none: the outbox)",

@@ -70,7 +70,8 @@ struct Config {
   std::vector<std::pair<std::string, std::string>> delivery_targets;
   std::string delivery_access_key = "fogwatch";  // signs calls to them
   std::string delivery_secret_key = "fogwatch";
-  std::vector<std::string> event_urls;  // each receives every alarm event, in EventBridge's form
+  std::vector<std::string> event_urls;  // each receives every alarm and X-Ray insight event, in EventBridge's form
+  std::string xray_insights_topic;      // ARN of a topic that receives X-Ray insight events as well; empty: none
   std::string sms_webhook;              // empty: text messages go to the outbox
   bool sms_sandbox = false;             // only verified numbers get text messages
   std::size_t alarm_grace_ms = 2'000;   // a window is evaluated this long after it ended
