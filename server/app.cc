@@ -180,18 +180,6 @@ std::map<std::string, cloudwatch::StreamDestination> stream_destinations(const C
   return out;
 }
 
-// Firehose ARN -> where a metric stream's records go.
-std::map<std::string, cloudwatch::StreamDestination> stream_destinations(const Config& config) {
-  std::map<std::string, cloudwatch::StreamDestination> out;
-  for (const auto& [arn, to] : config.metric_stream_destinations) {
-    cloudwatch::StreamDestination& destination = out[arn];
-    if (to.starts_with("file:")) destination.folder = to.substr(5);
-    else destination.url = to;
-    destination.access_key = config.metric_stream_access_key;
-  }
-  return out;
-}
-
 std::string_view name_of(Durability durability) {
   switch (durability) {
     case Durability::kStrict: return "strict";
