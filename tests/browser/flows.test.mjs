@@ -361,6 +361,31 @@ test("a dashboard is edited: widgets added, dragged, sized by keys, saved; a bad
   assert.equal(await param("vars"), "model=claude-3");
 });
 
+test("every type and view of widget is drawn", async () => {
+  await t.api.cloudwatch("PutMetricData", { Namespace: "AWS/EC2", MetricData: [{ MetricName: "CPUUtilization", Dimensions: [{ Name: "InstanceId", Value: "i-0abc" }], Value: 42, Unit: "Percent" }] });
+  const metrics = [["Sample", "InferenceLatency", "ModelName", "gpt-4", { id: "m1", stat: "Average", label: "of gpt-4" }], ["...", "claude-3", { stat: "Average", label: "of claude-3" }], [{ expression: "m1 / 1000", label: "in seconds", yAxis: "right" }]];
+  const widget = (type, i, properties) => ({ type, x: (i % 3) * 8, y: Math.floor(i / 3) * 6, width: 8, height: 6, properties });
+  const views = ["timeSeries", "singleValue", "gauge", "bar", "pie", "table"];
+  const query = "SOURCE '/sample/inference' | stats count(*) as n by level";
+  const widgets = [
+    ...views.map((view, i) => widget("metric", i, { title: "metric " + view, view, region: "us-east-1", period: 60, metrics, ...(view === "gauge" ? { yAxis: { left: { min: 0, max: 9000 } } } : {}) })),
+    ...["table", "bar", "pie"].map((view, i) => widget("log", 6 + i, { title: "log " + view, view, region: "us-east-1", query })),
+    widget("log", 9, { title: "log timeSeries", view: "timeSeries", region: "us-east-1", query: "SOURCE '/sample/inference' | stats count(*) as n by bin(5m)" }),
+    widget("explorer", 10, { title: "explorer", metrics: [{ metricName: "CPUUtilization", resourceType: "AWS::EC2::Instance", stat: "Average" }], labels: [{ key: "Name", value: "x" }], period: 60, widgetOptions: { legend: { position: "bottom" }, view: "timeSeries", rowsPerPage: 1, widgetsPerRow: 1 } }),
+    widget("text", 11, { markdown: "## Table\n| a | b |\n|---|---|\n| 1 | *two* |" }),
+  ];
+  await t.api.cloudwatch("PutDashboard", { DashboardName: "all-types", DashboardBody: JSON.stringify({ widgets }) });
+  await t.open("dashboards/all-types", "?range=1h");
+  const tile = (title) => t.page.getByRole("article", { name: `${title} widget` });
+  await tile("metric timeSeries").getByText("in seconds").waitFor();
+  for (const view of ["singleValue", "bar", "pie", "table"]) await tile("metric " + view).getByText("of claude-3").first().waitFor();
+  await tile("metric gauge").locator("svg.gauge").first().waitFor();
+  for (const view of ["table", "bar", "pie"]) await tile("log " + view).getByText("INFO").first().waitFor();
+  await tile("log timeSeries").locator("canvas").waitFor();
+  await tile("explorer").getByText(/CPUUtilization|i-0abc/).first().waitFor();
+  await t.page.getByRole("cell", { name: "two" }).waitFor();
+});
+
 test("a mail subscription is confirmed from the outbox, and its mail is shown as its reader sees it", async () => {
   await t.open("topics");
   await t.button("Create topic").click();

@@ -63,7 +63,7 @@ function explorerRows(properties: Record<string, unknown>): Row[] {
   const metrics = (properties["metrics"] as { metricName?: string; resourceType?: string; stat?: string }[] | undefined) ?? [];
   return metrics.map((m, i) => ({
     id: `x${i}`,
-    expression: `SEARCH('${m.resourceType ? `Namespace="${m.resourceType.replace(/::.*?::/, "::").split("::").slice(0, 2).join("/")}" ` : ""}MetricName="${(m.metricName ?? "").replaceAll("'", "\\'")}"', '${m.stat ?? "Average"}', ${Number(properties["period"] ?? 300)})`,
+    expression: `SEARCH('${m.resourceType ? `Namespace="${m.resourceType.split("::").slice(0, 2).join("/")}" ` : ""}MetricName="${(m.metricName ?? "").replaceAll("'", "\\'")}"', '${m.stat ?? "Average"}', ${Number(properties["period"] ?? 300)})`,
   }));
 }
 

@@ -128,7 +128,7 @@ export function Chart(props: {
     const grid = { stroke: style.getPropertyValue("--line"), width: 1 };
     const aligned = align(props.series);
     const data = props.kind === "stacked" ? stack(aligned) : aligned;
-    const sparse = data[0].length < 60;
+    const sparse = data[0].length < 40 && !props.small;
     const right = props.series.some((s) => s.axis === "right");
     const scale = (lines: Line[]): uPlot.Scale => ({
       range: (_u, low, high) => {
