@@ -163,6 +163,7 @@ template <typename Compute>
 Vec Batch::map_one(const Vec& vec, Compute&& compute) {
   if (vec.kind == Vec::Kind::kConst) return constant_vec(compute(vec.constant));
   Vec out;
+  Pace pace(run_);
   if (vec.kind == Vec::Kind::kDict) {
     auto* values = arena_->array<Value>(vec.dict_size + 1);
     auto* done = arena_->array<char>(vec.dict_size + 1);
@@ -173,7 +174,7 @@ Vec Batch::map_one(const Vec& vec, Compute&& compute) {
       codes[row] = code;
       if (done[code]) continue;
       done[code] = 1;
-      new (values + code) Value(compute(code == vec.dict_size ? Value{} : vec.values[code]));
+      new (values + code) Value(pace.stop() ? Value{} : compute(code == vec.dict_size ? Value{} : vec.values[code]));
     }
     out.kind = Vec::Kind::kDict;
     out.codes = codes;
@@ -182,7 +183,7 @@ Vec Batch::map_one(const Vec& vec, Compute&& compute) {
     return out;
   }
   auto* values = arena_->array<Value>(rows_);
-  for (std::uint32_t row : sel) new (values + row) Value(compute(vec.get(row, *arena_)));
+  for (std::uint32_t row : sel) new (values + row) Value(pace.stop() ? Value{} : compute(vec.get(row, *arena_)));
   out.kind = Vec::Kind::kValues;
   out.values = values;
   return out;
@@ -245,7 +246,8 @@ Vec Batch::eval_call(const Node& node) {
     std::int64_t start = 0, next = 0;  // the bin of the row before: neighbours share it
     const Vec& times = args[0];
     const bool whole = sel.size() == rows_ && times.present == nullptr && sel.front() == 0 && sel.back() + 1 == rows_;
-    if (!ceil && whole && block_ != nullptr && times.source == nullptr && std::is_sorted(times.ints, times.ints + rows_)) {
+    const auto block_times = block_ != nullptr && whole ? block_->timestamps_ms() : Result<std::span<const std::int64_t>>(std::span<const std::int64_t>());
+    if (!ceil && block_times.ok() && block_times->data() == times.ints) {
       // The times of a block ascend: each bin is one stretch.
       for (std::size_t at = 0; at < rows_;) {
         start = bin_floor(times.ints[at], node.period);
@@ -284,7 +286,12 @@ Vec Batch::eval_call(const Node& node) {
       return call();
     });
   auto* out = arena_->array<Value>(rows_);
+  Pace pace(run_);
   for (std::uint32_t row : sel) {
+    if (pace.stop()) {
+      new (out + row) Value();
+      continue;
+    }
     for (std::size_t k = 0; k < args.size(); ++k)
       if (args[k].kind != Vec::Kind::kConst) values[k] = args[k].get(row, *arena_);
     new (out + row) Value(call());
@@ -438,15 +445,16 @@ Vec Batch::eval_match(const Node& node) {
   if (a.kind == Vec::Kind::kText) {
     auto* out = arena_->array<std::int8_t>(rows_);
     if (!pattern.literal.empty()) {
+      Pace pace(run_);
       scan_text(a, sel, rows_, pattern.literal, out, [&](std::string_view text) {
-        return pattern.re->Match(re2::StringPiece(text.data(), text.size()), 0, text.size(), re2::RE2::UNANCHORED, nullptr, 0);
+        return !pace.stop() && pattern.re->Match(re2::StringPiece(text.data(), text.size()), 0, text.size(), re2::RE2::UNANCHORED, nullptr, 0);
       });
       return truth_vec(out);
     }
     std::memset(out, 0, rows_);
-    std::size_t n = 0;
+    Pace pace(run_);
     for (std::uint32_t row : sel) {
-      if ((++n & 4095) == 0 && run_.stop()) break;
+      if (pace.stop()) break;
       out[row] = !a.has(row) ? -1 : search(pattern, a.text(row)) ? 1 : 0;
     }
     return truth_vec(out);

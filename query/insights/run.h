@@ -51,6 +51,22 @@ class Run {
   std::vector<std::unique_ptr<Run>> children_;
 };
 
+// For loops over the rows of a block: looks now and then whether the query has been stopped. From then on
+// stop() is true, and what is left of the block does not matter.
+class Pace {
+ public:
+  explicit Pace(Run& run) : run_(run) {}
+  bool stop() {
+    if ((++rows_ & 255) == 0 && !stopped_) stopped_ = run_.stop();
+    return stopped_;
+  }
+
+ private:
+  Run& run_;
+  std::uint32_t rows_ = 0;
+  bool stopped_ = false;
+};
+
 // Runs the first `commands` commands; the result holds all rows in order, with the columns `wanted`.
 // Without a limit of the query at most `rows_max` rows are wanted; negative: all.
 Result<BatchPtr> execute(Run& run, std::size_t commands, const std::set<int>& wanted, std::int64_t rows_max);

@@ -52,7 +52,9 @@ class Parse : public RowsCommand {
   void texts(Batch& batch, Visit&& visit) const {
     Vec vec = batch.eval(*input_);
     std::string buffer;
+    Pace pace(batch.run());
     for (std::uint32_t row : batch.sel) {
+      if (pace.stop()) return;
       Value value = vec.get(row, batch.arena());
       if (value.null() || value.container()) continue;
       std::string_view text = value.is_text() ? value.view() : batch.arena().copy(text_of(value, buffer));
@@ -161,8 +163,9 @@ class Regex final : public Parse {
     std::vector<re2::StringPiece> found(pattern_->group_names.size());
     Vec vec = batch->eval(*input_);
     std::string buffer;
+    Pace pace(run);
     for (std::uint32_t row : batch->sel) {
-      if ((map.size() & 4095) == 4095 && run.stop()) break;
+      if (pace.stop()) break;
       Value value = vec.get(row, batch->arena());
       bool any = false;
       if (!value.null() && !value.container()) {
