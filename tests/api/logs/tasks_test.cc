@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "api/codec/gzip.h"
+#include "api/codec/json.h"
 #include "api/logs/side_tasks.h"
 #include "tests/api/logs/logs_fixture.h"
 
@@ -144,6 +145,40 @@ TEST_F(TasksTest, ExportsInAwssLayout) {
   fails("CancelExportTask", {{"taskId", id}}, "InvalidOperationException", "The specified export task has already completed");
   fails("CreateExportTask", {{"logGroupName", "/g"}, {"from", 0}, {"to", 1}, {"destination", "Bad_Bucket"}}, "InvalidParameterException",
         "The given bucket does not exist. Please make sure the bucket is valid.");
+}
+
+TEST_F(TasksTest, RulesAndTasksSurviveARestart) {
+  make("/g", "s");
+  put("/g", "s", {{kNowMs - 10, "old a@b.com"}});
+  const auto restart = [&] {
+    tasks->stop();
+    start();
+    wire();
+  };
+  restart();
+  ok("PutDataProtectionPolicy", {{"logGroupIdentifier", "/g"}, {"policyDocument", kPolicy}});
+  put("/g", "s", {{kNowMs - 9, "new a@b.com"}});
+  // A task that was running when the server ended.
+  const std::string id = ok("CreateExportTask", {{"logGroupName", "/g"}, {"from", 0}, {"to", kNowMs}, {"destination", "bucket"}})["taskId"];
+  advance(Millis(0));
+  const ResourceKey key{std::string(kExportKind), "000000000000", "us-east-1", id};
+  StoredExportTask stored = decode_json<StoredExportTask>(resources->get(key).value()).value();
+  stored.task.status->code = ExportTaskStatusCode::RUNNING;
+  ASSERT_TRUE(resources->put(key, encode_json(stored)).ok());
+  std::filesystem::remove_all(folder);
+  restart();
+  EXPECT_EQ(messages(ok("GetLogEvents", {{"logGroupName", "/g"}, {"logStreamName", "s"}, {"startFromHead", true}})),
+            (std::vector<std::string>{"old a@b.com", "new *******"}));
+  advance(Millis(0));
+  EXPECT_EQ(ok("DescribeExportTasks", {{"taskId", id}})["exportTasks"][0]["status"]["code"], "COMPLETED");
+  EXPECT_EQ(gunzip(file(folder / "bucket" / "exportedlogs" / id / "s" / "000000.gz"), 1000).value(),
+            "2026-01-05T11:59:59.990Z old a@b.com\n2026-01-05T11:59:59.991Z new *******\n");
+  // A cancellation that the end of the server cut short.
+  stored.task.status->code = ExportTaskStatusCode::PENDING_CANCEL;
+  ASSERT_TRUE(resources->put(key, encode_json(stored)).ok());
+  restart();
+  advance(Millis(0));
+  EXPECT_EQ(ok("DescribeExportTasks", {{"taskId", id}})["exportTasks"][0]["status"]["code"], "CANCELLED");
 }
 
 TEST_F(TasksTest, ScheduledQueriesRunWhenDue) {
