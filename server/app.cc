@@ -8,6 +8,7 @@
 #include "api/cloudwatch/metric_tags.h"
 #include "api/cloudwatch/metrics.h"
 #include "api/cloudwatch/service.h"
+#include "api/auth/keys.h"
 #include "api/common/protocol.h"
 #include "api/common/registry.h"
 #include "api/common/services.h"
@@ -15,13 +16,19 @@
 #include "api/control/control.h"
 #include "api/control/outbox_store.h"
 #include "api/control/request_log.h"
+#include "api/logs/event_pipeline.h"
+#include "api/logs/http_ingest.h"
+#include "api/logs/line_ingest.h"
 #include "api/logs/log_query_runner.h"
 #include "api/logs/queries.h"
+#include "api/logs/reader.h"
 #include "api/logs/service.h"
 #include "api/logs/side_tasks.h"
-#include "api/neighbours/sts.h"
+#include "api/neighbours/neighbours.h"
+#include "api/neighbours/request.h"
 #include "api/sns/service.h"
 #include "api/sqs/service.h"
+#include "api/otlp/logs.h"
 #include "api/otlp/metrics.h"
 #include "api/otlp/remote_write.h"
 #include "api/otlp/statsd_receiver.h"
@@ -30,6 +37,7 @@
 #include "server/data_folder.h"
 #include "server/fast_random.h"
 #include "server/http.h"
+#include "server/line_door.h"
 #include "server/outbound.h"
 #include "server/pipeline.h"
 #include "server/workers.h"
@@ -155,6 +163,20 @@ std::map<std::string, std::string> function_targets(const Config& config) {
   return {config.delivery_targets.begin(), config.delivery_targets.end()};
 }
 
+// The account in a key that AssumeRole gave out; "": another key.
+std::string own_account(std::string_view access_key) {
+  return access_key.starts_with(neighbours::kOwnKeyPrefix) ? neighbours::account_in_key(access_key) : std::string();
+}
+
+std::vector<logs::LogDestination> log_destinations(const Config& config) {
+  std::vector<logs::LogDestination> out;
+  for (const auto& [prefix, to] : config.log_destinations)
+    out.push_back({.arn_prefix = prefix, .to = to, .access_key = config.delivery_access_key, .secret_key = config.delivery_secret_key});
+  for (const auto& [prefix, url] : config.delivery_targets)
+    out.push_back({.arn_prefix = prefix, .to = "aws+" + url, .access_key = config.delivery_access_key, .secret_key = config.delivery_secret_key});
+  return out;
+}
+
 // Buckets are log destinations "arn:aws:s3:::NAME", and folders below the export root.
 logs::ObjectStore::Options export_buckets(const Config& config) {
   constexpr std::string_view kBucket = "arn:aws:s3:::";
@@ -229,7 +251,9 @@ struct App::Impl {
   std::unique_ptr<logs::Queries> queries;
   std::unique_ptr<logs::LogQueryRunner> log_queries;
   std::unique_ptr<logs::LogUpkeep> log_upkeep;
+  std::unique_ptr<logs::EventPipeline> log_pipeline;
   std::unique_ptr<logs::SideTasks> log_side_tasks;
+  std::unique_ptr<logs::StoreLogReader> log_reader;
   std::unique_ptr<xray::XRay> xray;
   std::vector<std::unique_ptr<Worker>> xray_workers;
   std::unique_ptr<MetricUpkeep> metric_upkeep;
@@ -241,13 +265,17 @@ struct App::Impl {
 
   // The way in.
   RequestLog requests;
+  Faults faults{request_ids};
+  Delays delays;
   std::unique_ptr<Api> api;
-  std::unique_ptr<Sts> sts;
+  Keys keys;  // empty unless signatures are enforced
+  std::unique_ptr<neighbours::Neighbours> neighbours;
   std::unique_ptr<ControlPlane> control;
   std::unique_ptr<Pipeline> pipeline;
   std::unique_ptr<Workers> workers;
   std::unique_ptr<http::HttpServer> http;
   std::unique_ptr<XrayDaemon> xray_daemon;
+  std::vector<std::unique_ptr<LineDoor>> line_doors;
   std::uint16_t port = 0;
   std::vector<std::string> addresses;  // "api http://127.0.0.1:4566"
   std::vector<std::string> lines;
@@ -261,12 +289,16 @@ struct App::Impl {
   Status recover();
   void register_services();
   void start_workers();
+  Status read_keys();
+  std::string account_of(std::string_view access_key) const;
   void build_way_in();
   Status open_doors();
   void open_xray_door(const ListenAddress& at, std::vector<std::uint16_t>& own_ports);
   std::optional<http::Response> link_page(const http::Request& request);
   std::optional<Received> receive_telemetry(const http::Request& request);
+  Received receive_logs(const http::Request& request, std::string_view path);
   Received receive_metrics(const http::Request& request, std::string_view path);
+  void open_line_doors(std::vector<std::uint16_t>& own_ports);
   void open_otlp_door(const ListenAddress& at, std::vector<std::uint16_t>& own_ports);
   std::vector<HealthCheck> health_checks();
   void write_metrics(PrometheusText& out);
@@ -281,6 +313,7 @@ Result<std::unique_ptr<App>> App::start(const Config& config) {
   TRYV(impl->recover());
   impl->register_services();
   impl->start_workers();
+  TRYV(impl->read_keys());
   impl->build_way_in();
   TRYV(impl->open_doors());
   return std::unique_ptr<App>(new App(std::move(impl)));
@@ -333,10 +366,21 @@ Status App::Impl::make_services() {
   metric_sink = cloudwatch::make_metric_sink(*metrics, clock);
   for (const std::string& row : config.metric_tags) TRYV(metric_tags.add(row));
   sns->telemetry().set_sinks(logs.get(), metric_sink.get());
+  log_pipeline = std::make_unique<logs::EventPipeline>(
+      logs::EventPipeline::Deps{.logs = *logs, .resources = *resources, .wal = *wal, .clock = clock, .random = random,
+                                .metrics = metric_sink.get(), .topics = sns.get(), .outbound = outbound.get()},
+      logs::EventPipelineOptions{.lambda_metrics = config.lambda_metrics,
+                                 .service_metrics = config.logs_metrics,
+                                 .spools = below("spool"),
+                                 .destinations = log_destinations(config),
+                                 .subscription_queue_bytes_max = std::max<std::size_t>(config.log_queue_mb, 1) << 20,
+                                 .live_tail_sessions_max = config.live_tail_sessions});
+  logs->add_listener(*log_pipeline);
   log_side_tasks = std::make_unique<logs::SideTasks>(
       logs::SideTasks::Deps{.logs = *logs, .queries = *queries, .pool = *pool, .clock = clock, .random = random,
                             .outbound = outbound.get(), .metrics = metric_sink.get()},
       export_buckets(config));
+  log_reader = std::make_unique<logs::StoreLogReader>(*logs);
   alarm_book = std::make_unique<cloudwatch::AlarmBook>(*resources, resource_log.get());
   alarms = std::make_unique<cloudwatch::AlarmEngine>(
       cloudwatch::AlarmEngine::Deps{.book = *alarm_book, .services = services, .clock = clock, .random = random,
@@ -366,6 +410,8 @@ Status App::Impl::recover() {
   Status failed = Ok{};
   TRYV(wal->replay([&](const Wal::Record& record) {
     if (record.store == kResourceLogStore) return resource_log->replay(record);
+    if (record.store == StoreId::kLogs || record.store == logs::kEventPipelineStore) log_pipeline->replay(record);
+    if (record.store == logs::kEventPipelineStore) return;
     switch (record.store) {
       case StoreId::kLogs:
         if (auto applied = log_store->apply(record); !applied.ok()) failed = std::move(applied);
@@ -377,6 +423,7 @@ Status App::Impl::recover() {
   }));
   TRYV(std::move(failed));
   log_store->replayed();
+  log_pipeline->recovered();
   TRYV(resource_log->flush());
   TRYV(alarm_book->load());
   return sqs->load();
@@ -404,7 +451,9 @@ void App::Impl::register_services() {
   services.add<LogSink>(*logs);
   services.add<logs::Queries>(*queries);
   services.add<LogQueries>(*log_queries);
+  services.add<logs::EventPipeline>(*log_pipeline);
   log_side_tasks->add_to(services);
+  services.add<LogReader>(*log_reader);
   services.add<xray::XRay>(*xray);
 
   registry.add(cloudwatch::service());
@@ -429,6 +478,7 @@ void App::Impl::start_workers() {
   workers->add(*log_upkeep);
   xray_workers = xray::workers(*xray);
   for (const auto& worker : xray_workers) workers->add(*worker);
+  workers->add(*log_pipeline);  // before alarms, which look at its metrics
   for (Worker* worker : log_side_tasks->workers()) workers->add(*worker);
   alarms->start(clock.now());
   workers->add(*alarms);
@@ -440,7 +490,7 @@ void App::Impl::start_workers() {
   workers->add(*sns_upkeep);
 
   // Who forgets what; resources go last, when nothing refers to them any more.
-  forgetters = {queries.get(), logs.get(), xray.get(), alarms.get(), sns.get()};
+  forgetters = {queries.get(), log_pipeline.get(), logs.get(), xray.get(), alarms.get(), sns.get()};
   forgetters.push_back(sqs.get());
   own_forgetters.push_back(std::make_unique<ForgetWaitingResources>(*resource_log));
   own_forgetters.push_back(std::make_unique<ForgetMetrics>(*metrics));
@@ -462,18 +512,55 @@ std::optional<http::Response> App::Impl::link_page(const http::Request& request)
   return sns::serve_link(*sns, call, request.target);
 }
 
+Status App::Impl::read_keys() {
+  if (config.keys_file.empty()) return Ok{};
+  TRY(Keys::Table table, Keys::read(config.keys_file));
+  keys.replace(std::move(table));
+  return Ok{};
+}
+
+void App::reload() {
+  if (const Status read = impl_->read_keys(); !read.ok()) {
+    LOG_ERROR("keys file: {}; the keys read before stay in force", read.error().message());
+  } else if (!impl_->config.keys_file.empty()) {
+    LOG_INFO("keys file read again: {} keys", impl_->keys.size());
+  }
+}
+
+// "": none of ours, so the rules for strangers' keys hold.
+std::string App::Impl::account_of(std::string_view access_key) const {
+  if (const auto key = keys.find(access_key)) return key->account;
+  return own_account(access_key);
+}
+
 void App::Impl::build_way_in() {
+  const bool enforces = !config.keys_file.empty();
   api = std::make_unique<Api>(registry, services, clock, request_ids,
-                              Api::Options{.account = config.account, .region = config.region, .external_url = config.external_url});
-  sts = std::make_unique<Sts>(config.account, config.region);
+                              Api::Options{.account = config.account,
+                                           .region = config.region,
+                                           .external_url = config.external_url,
+                                           .auth = enforces ? AuthMode::kEnforce : AuthMode::kParse,
+                                           .secrets_of = [this](std::string_view access_key) -> std::optional<sigv4::Secrets> {
+                                             const auto key = keys.find(access_key);
+                                             if (!key) return std::nullopt;
+                                             return sigv4::Secrets{.secret = key->secret_key, .session_token = {}};
+                                           },
+                                           .account_of = [this](std::string_view access_key) { return account_of(access_key); }});
+  neighbours = std::make_unique<neighbours::Neighbours>(
+      neighbours::Sts::Place{.account = config.account,
+                             .region = config.region,
+                             .account_of = [this](std::string_view access_key) { return account_of(access_key); },
+                             .gives_keys = !enforces},
+      clock, request_ids);
   ControlPlane::Parts parts{.clock = *clock_keeper,
                             .registry = registry,
                             .outbox = *outbox,
                             .requests = requests,
+                            .faults = faults,
                             .advance = [this](Millis by) { return workers->advance(by); },
                             .checks = health_checks(),
                             .metrics = {[this](PrometheusText& out) { write_metrics(out); }},
-                            .neighbours = {"sts"},
+                            .neighbours = {"sts", "iam", "ec2", "oam"},
                             .addresses = [this] { return addresses; },
                             .default_account = config.account,
                             .default_region = config.region,
@@ -483,10 +570,14 @@ void App::Impl::build_way_in() {
   pipeline = std::make_unique<Pipeline>(Pipeline::Parts{
       .api = *api,
       .control = *control,
-      .sts = *sts,
+      .neighbours = *neighbours,
+      .keys = enforces ? &keys : nullptr,
+      .daemon_door = kXrayDoor,
       .wal = *wal,
       .pool = *pool,
       .requests = requests,
+      .faults = faults,
+      .delays = delays,
       .request_ids = request_ids,
       .guard = {.allowed_hosts = config.allowed_hosts, .allowed_origins = config.allowed_origins},
       .link_page = [this](const http::Request& request) { return link_page(request); },
@@ -505,6 +596,7 @@ Status App::Impl::open_doors() {
   std::vector<std::uint16_t> own_ports{port};
   if (config.xray_listen) open_xray_door(*config.xray_listen, own_ports);
   if (config.otlp_listen) open_otlp_door(*config.otlp_listen, own_ports);
+  open_line_doors(own_ports);
   outbound->set_own_ports(std::move(own_ports));
   sns->set_default_url("http://" + ListenAddress{config.listen.host, port}.text());
   alarms->set_console_url(config.external_url.empty() ? "http://" + ListenAddress{config.listen.host, port}.text() : config.external_url);
@@ -514,6 +606,7 @@ Status App::Impl::open_doors() {
   lines.push_back("Ready.");
   workers->start();
   if (xray_daemon) xray_daemon->start();
+  for (const auto& door : line_doors) door->start();
   http->start();
   return Ok{};
 }
@@ -522,6 +615,7 @@ Status App::Impl::open_doors() {
 // OpenTelemetry over HTTP, on the main port and on its own.
 std::optional<Received> App::Impl::receive_telemetry(const http::Request& request) {
   const auto path = request.target.substr(0, request.target.find('?'));
+  if (path.ends_with("/v1/logs") || logs::is_ingest_path(path)) return receive_logs(request, path);
   if (path.ends_with("/v1/metrics") || path == "/api/v1/write") return receive_metrics(request, path);
   if (!path.ends_with("/v1/traces")) return std::nullopt;
   auto made = otlp::export_traces(*traces, {.account = config.account, .region = config.region}, request.header("Content-Type"),
@@ -529,6 +623,42 @@ std::optional<Received> App::Impl::receive_telemetry(const http::Request& reques
   Received received;
   received.response.status = made.status;
   received.response.set("Content-Type", std::move(made.content_type));
+  received.response.body = std::move(made.body);
+  received.lsn = made.lsn;
+  return received;
+}
+
+// Log events that are no AWS calls.
+Received App::Impl::receive_logs(const http::Request& request, std::string_view path) {
+  std::string account = config.account;
+  std::string region = config.region;
+  logs::scope_of_authorization(request.header("Authorization"), account, region);
+  Received received;
+  if (logs::is_ingest_path(path)) {
+    const std::string_view target = request.target;
+    auto made = logs::ingest(*logs, clock, {.path = path,
+                                            .query = target.substr(std::min(path.size() + 1, target.size())),
+                                            .content_type = request.header("Content-Type"),
+                                            .content_encoding = request.header("Content-Encoding"),
+                                            .authorization = request.header("Authorization"),
+                                            .body = request.body,
+                                            .account = account,
+                                            .region = region});
+    received.response.status = made.status;
+    received.response.set("Content-Type", "application/json");
+    received.response.body = std::move(made.body);
+    received.lsn = made.lsn;
+    return received;
+  }
+  auto made = otlp::export_logs(*logs, clock,
+                                {.account = account,
+                                 .region = region,
+                                 .group = std::string(request.header("x-aws-log-group")),
+                                 .stream = std::string(request.header("x-aws-log-stream"))},
+                                request.header("Content-Type"), request.header("Content-Encoding"), request.body);
+  received.response.status = made.status;
+  received.response.set("Content-Type", std::move(made.content_type));
+  if (made.status == 503) received.response.set("Retry-After", "1");
   received.response.body = std::move(made.body);
   received.lsn = made.lsn;
   return received;
@@ -557,6 +687,35 @@ Received App::Impl::receive_metrics(const http::Request& request, std::string_vi
   received.response.body = std::move(made.body);
   received.lsn = made.lsn;
   return received;
+}
+
+// Side doors for lines: embedded metric format, syslog, StatsD.
+void App::Impl::open_line_doors(std::vector<std::uint16_t>& own_ports) {
+  const auto open = [&](const char* name, const ListenAddress& at, LineDoor::Framing framing, std::string group, auto take_lines) {
+    const logs::LineScope scope{config.account, config.region, std::move(group), "default"};
+    auto opened = LineDoor::open(at.host, at.port, framing, [this, scope, take_lines](std::span<const LineDoor::Line> received) {
+      std::vector<logs::IncomingLine> incoming;
+      incoming.reserve(received.size());
+      for (const LineDoor::Line& line : received) incoming.push_back({line.text, line.peer});
+      return take_lines(*logs, clock, scope, std::span<const logs::IncomingLine>(incoming));
+    });
+    if (!opened.ok()) {
+      LOG_WARN("no {0} door: {1}; choose another address with --{0}-listen, or off", name, opened.error().message());
+      return;
+    }
+    own_ports.push_back((*opened)->port());
+    addresses.push_back(fmt::format("{} {}", name, ListenAddress{at.host, (*opened)->port()}.text()));
+    line_doors.push_back(std::move(*opened));
+  };
+  if (config.emf_listen) open("emf", *config.emf_listen, LineDoor::Framing::kLines, "/emf", logs::take_emf_lines);
+  if (config.statsd_listen) {
+    open("statsd", *config.statsd_listen, LineDoor::Framing::kLines, "", [this](auto&, auto&, const auto&, std::span<const logs::IncomingLine> received) {
+      std::vector<std::string_view> texts;
+      for (const logs::IncomingLine& line : received) texts.push_back(line.text);
+      return statsd->take(texts);
+    });
+  }
+  if (config.syslog_listen) open("syslog", *config.syslog_listen, LineDoor::Framing::kSyslog, config.syslog_group, logs::take_syslog_lines);
 }
 
 void App::Impl::open_otlp_door(const ListenAddress& at, std::vector<std::uint16_t>& own_ports) {
@@ -632,6 +791,20 @@ void App::Impl::write_metrics(PrometheusText& out) {
   out.gauge("fogwatch_log_damaged_blocks", "Blocks that failed their check.").value(number(l.damaged_blocks));
   out.gauge("fogwatch_log_damaged_files", "Segments and manifests that could not be read.").value(number(l.damaged_files));
   out.gauge("fogwatch_log_events_lost", "Events in damaged blocks, as far as known.").value(number(l.events_lost));
+  const logs::EventPipeline::Stats p = log_pipeline->stats();
+  out.counter("fogwatch_log_pipeline_events_total", "Events that filters, embedded metrics or live tail looked at.").value(number(p.events));
+  out.gauge("fogwatch_log_pipeline_waiting_bytes", "Events not looked at yet.").value(number(p.waiting_bytes));
+  out.counter("fogwatch_log_pipeline_metrics_total", "Metric data that followed from events.").value(number(p.metric_datums));
+  out.counter("fogwatch_log_embedded_documents_total", "Lines in the embedded metric format.").value(number(p.embedded_documents));
+  out.counter("fogwatch_log_embedded_errors_total", "What was wrong with them.").value(number(p.embedded_errors));
+  out.counter("fogwatch_log_replayed_batches_total", "Batches worked on again after a crash.").value(number(p.replayed_batches));
+  out.gauge("fogwatch_live_tail_sessions", "Live tail sessions.").value(number(p.live_tail_sessions));
+  out.counter("fogwatch_subscription_deliveries_total", "Messages of subscription filters.")
+      .value(number(p.deliveries.delivered), {{"verdict", "delivered"}})
+      .value(number(p.deliveries.dropped), {{"verdict", "dropped"}});
+  out.counter("fogwatch_subscription_failed_attempts_total", "Attempts that will be repeated.").value(number(p.deliveries.failed_attempts));
+  out.gauge("fogwatch_subscription_waiting", "Messages waiting for their destination.").value(number(p.deliveries.waiting));
+  out.gauge("fogwatch_subscription_waiting_bytes", "Their bytes.").value(number(p.deliveries.waiting_bytes));
   const TraceStore::Stats t = traces->stats();
   out.counter("fogwatch_trace_documents_total", "Segment documents.")
       .value(number(t.documents_accepted), {{"verdict", "accepted"}})
@@ -665,9 +838,11 @@ std::uint16_t App::api_port() const { return impl_->port; }
 
 bool App::stop(Millis grace) {
   if (impl_->xray_daemon) impl_->xray_daemon->stop();
+  for (const auto& door : impl_->line_doors) door->stop();
   impl_->sqs->end_polls();
   const bool drained = impl_->http->stop(grace);
   impl_->workers->stop();
+  impl_->log_pipeline->stop();
   impl_->log_side_tasks->stop();
   impl_->resource_log->tick(impl_->clock.now());
   if (auto flushed = impl_->wal->wait_durable(impl_->wal->last_lsn()); !flushed.ok()) {

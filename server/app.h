@@ -22,6 +22,9 @@ class App {
   const std::vector<std::string>& start_lines() const;
   std::uint16_t api_port() const;
 
+  // Reads the keys file again. When it is wrong, what was read before stays in force.
+  void reload();
+
   // Accepts no more, finishes what is under way, makes everything durable. False when some request
   // was still busy after `grace`: then leave the process without destroying this.
   [[nodiscard]] bool stop(Millis grace);

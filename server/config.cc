@@ -100,6 +100,12 @@ constexpr Option kOptions[] = {
      }},
     {"allow-open-dev", "", "let profile dev listen beyond loopback: anybody who reaches it may use it",
      [](Config& c, const std::string& v) { return apply_switch(c.allow_open_dev, v, "allow-open-dev"); }},
+    {"keys-file", "FILE", "verify signatures by the access keys of this file and enforce their policies; SIGHUP reads it again",
+     [](Config& c, const std::string& v) -> Status {
+       if (v.empty()) return Error::invalid("keys-file: the file's name is empty");
+       c.keys_file = v;
+       return Ok{};
+     }},
     {"region", "NAME", "region of calls that name none (us-east-1)",
      [](Config& c, const std::string& v) -> Status {
        const bool ok = !v.empty() && v.size() <= 32 && std::all_of(v.begin(), v.end(), [](char ch) {
@@ -351,8 +357,10 @@ Status finish(Config& config, const Environment& environment) {
                                                                         {"statsd-listen", config.statsd_listen}};
   for (const auto& [name, address] : doors) {
     if (!address || address->is_loopback() || config.allow_open_dev) continue;
+    // The API's own port checks everybody's signature then; the doors beside it cannot.
+    if (!config.keys_file.empty() && std::string_view(name) == "listen") continue;
     return Error::invalid(fmt::format(
-        "--{} {} is open to other machines, and profile dev checks nobody's credentials; "
+        "--{} {} is open to other machines, and nobody's credentials are checked there; "
         "add --allow-open-dev if that network is trusted",
         name, address->text()));
   }
@@ -423,6 +431,22 @@ Result<CommandLine> parse_command_line(const std::vector<std::string>& arguments
   ingest->add_flag("--emf", line.ingest.emf, "the lines are embedded metric format");
   ingest->add_flag("--lambda", line.ingest.lambda, "the lines are a Lambda function's: the group is /aws/lambda/NAME");
   ingest->add_flag("--echo", line.ingest.echo, "also write the lines to standard output");
+  CLI::App* keys = app.add_subcommand("keys", "the access keys of a server with --keys-file");
+  keys->require_subcommand(1);
+  std::string keys_file;
+  std::string policy_file;
+  const auto keys_action = [&](const char* name, const char* help) {
+    CLI::App* action = keys->add_subcommand(name, help);
+    action->add_option("--file", keys_file, "the keys file")->required()->type_name("FILE");
+    return action;
+  };
+  keys_action("list", "names, access keys and accounts; never secrets");
+  CLI::App* keys_add = keys_action("add", "make a key; its secret is printed this once");
+  keys_add->add_option("--name", line.keys.name, "the user's name, as in ARNs")->required()->type_name("NAME");
+  keys_add->add_option("--account", line.keys.account, "the account that the key is of (000000000000)")->type_name("ID");
+  keys_add->add_option("--policy", policy_file, "an IAM policy document; without one the key may do nothing")->type_name("FILE");
+  CLI::App* keys_revoke = keys_action("revoke", "take a key out");
+  keys_revoke->add_option("access-key", line.keys.access_key, "the access key")->required()->type_name("KEY");
   std::vector<CLI::App*> later;
   for (const auto& [name, help] : kLater) {
     CLI::App* command = app.add_subcommand(name, fmt::format("{} (not in this version)", help));
@@ -435,7 +459,7 @@ Result<CommandLine> parse_command_line(const std::vector<std::string>& arguments
     app.parse(reversed);
   } catch (const CLI::CallForHelp&) {
     line.command = Command::kHelp;
-    line.text = (serve->parsed() ? serve : check->parsed() ? check : ingest->parsed() ? ingest : &app)->help();
+    line.text = (serve->parsed() ? serve : check->parsed() ? check : ingest->parsed() ? ingest : keys->parsed() ? keys : &app)->help();
     return line;
   } catch (const CLI::ParseError& e) {
     return Error::invalid(fmt::format("{}\nRun 'fogwatch --help' for the options.", e.what()));
@@ -452,6 +476,13 @@ Result<CommandLine> parse_command_line(const std::vector<std::string>& arguments
   if (ingest->parsed()) {
     line.command = Command::kIngest;
     if (const auto url = environment.find("FOGWATCH_URL"); url != environment.end() && ingest->count("--url") == 0) line.ingest.url = url->second;
+    return line;
+  }
+  if (keys->parsed()) {
+    line.command = Command::kKeys;
+    line.keys.action = keys_add->parsed() ? KeysCommand::Action::kAdd : keys_revoke->parsed() ? KeysCommand::Action::kRevoke : KeysCommand::Action::kList;
+    line.keys.file = keys_file;
+    line.keys.policy_file = policy_file;
     return line;
   }
   for (CLI::App* command : later) {

@@ -43,6 +43,7 @@ struct Config {
   bool ephemeral = false;
   Durability durability = Durability::kStrict;
   bool allow_open_dev = false;
+  std::filesystem::path keys_file;  // access keys and their policies; empty: any credentials do
   std::string region = "us-east-1";
   std::string account = "000000000000";
   std::string external_url;  // what links in notifications begin with; empty: the API's address
@@ -80,13 +81,25 @@ struct Config {
 
 using Environment = std::map<std::string, std::string>;
 
-enum class Command { kServe, kCheck, kIngest, kVersion, kHelp, kUnavailable };
+enum class Command { kServe, kCheck, kIngest, kKeys, kVersion, kHelp, kUnavailable };
+
+// `fogwatch keys add|list|revoke`.
+struct KeysCommand {
+  enum class Action { kList, kAdd, kRevoke };
+  Action action = Action::kList;
+  std::filesystem::path file;
+  std::string name;
+  std::string account = "000000000000";
+  std::string access_key;             // of revoke
+  std::filesystem::path policy_file;  // of add; empty: the key may do nothing yet
+};
 
 struct CommandLine {
   Command command = Command::kServe;
   Config config;               // for serve
   std::filesystem::path folder;  // for check
   IngestOptions ingest;          // for ingest
+  KeysCommand keys;              // for keys
   std::string text;            // for help and unavailable: what to print
 };
 

@@ -715,6 +715,7 @@ void Connection::drop_stream() {
 // Keeps the memory of the last answer.
 void Connection::clear_response() {
   turn.close = false;
+  turn.cut = false;
   turn.response.status = 200;
   turn.response.headers.clear();
   turn.response.body.clear();
@@ -776,6 +777,7 @@ Task<void> Connection::run() {
       co_await suspended();
       if (then) then();
     }
+    if (turn.cut) break;
     bool last = turn.close || unread_input_ || !head_.keep_alive || shard.draining;
     if (turn.response.is_stream && stream) {
       last = last || head_.version_minor == 0;

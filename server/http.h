@@ -65,6 +65,7 @@ class Turn {
   int door = 0;                 // which listener it came through, as given to listen()
   bool body_too_large = false;  // past body_bytes_max: not read; answer 413
   bool close = false;           // set: end the connection after this answer
+  bool cut = false;             // set: end the connection instead of answering
   // Steady time at which the first byte of a body of 256 KiB or more was there; else 0.
   std::int64_t body_began_ns = 0;
   std::unique_ptr<HandlerState> state;  // stays with the connection from request to request

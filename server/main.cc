@@ -10,6 +10,7 @@
 
 #include "server/app.h"
 #include "server/config.h"
+#include "server/keys_command.h"
 #include "storage/base/log.h"
 
 extern char** environ;
@@ -75,8 +76,7 @@ int serve(const Config& config) {
   std::fflush(stdout);
 
   int received = 0;
-  while (::sigwait(&signals, &received) == 0 && received == SIGHUP) {
-  }
+  while (::sigwait(&signals, &received) == 0 && received == SIGHUP) (*app)->reload();
   LOG_INFO("stopping");
   if ((*app)->stop(kStopGrace)) return 0;
   LOG_WARN("some requests were still under way");
@@ -103,6 +103,10 @@ int run(const std::vector<std::string>& arguments) {
     case Command::kServe: return serve(line->config);
     case Command::kCheck: return check(line->folder);
     case Command::kIngest: return ingest(line->ingest);
+    case Command::kKeys: {
+      const Status done = run_keys_command(line->keys);
+      return done.ok() ? 0 : complain(done.error());
+    }
     case Command::kVersion: fmt::print("fogwatch {}\n", FOG_VERSION); return 0;
     case Command::kHelp: fmt::print("{}", line->text); return 0;
     case Command::kUnavailable: fmt::print(stderr, "{}\n", line->text); return 2;

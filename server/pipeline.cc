@@ -2,6 +2,7 @@
 
 #include <ctime>
 
+#include "api/common/authorize.h"
 #include "api/common/fault.h"
 #include "api/common/trace_header.h"
 #include "api/common/waiting.h"
@@ -91,7 +92,7 @@ struct Pipeline::Work final : http::HandlerState {
 void Pipeline::handle(http::Turn& turn) {
   Work& work = begin(turn);
   try {
-    if (guard(work) || own_page(work) || neighbour(work) || receiver(work)) return;
+    if (guard(work) || lock(work) || own_page(work) || neighbour(work) || receiver(work)) return;
     work.x.emplace(std::move(turn.request));
     Exchange& x = *work.x;
     auto ours = parts_.api.route(x);
@@ -99,12 +100,53 @@ void Pipeline::handle(http::Turn& turn) {
     if (!*ours) {
       return unrouted(work);
     }
-    if (auto ready = prepare(work); !ready.ok()) return answer(work, std::move(ready).error());
-    call(work);
+    if (parts_.faults.any() && inject(work)) return;
+    serve(work);
   } catch (const std::exception& e) {
     LOG_ERROR("request {}: {}", path_of(work.request().target), e.what());
     answer(work, Error::internal("The request could not be carried out."));
   }
+}
+
+// A call of a service, known by name.
+void Pipeline::serve(Work& work) {
+  if (auto ready = prepare(work); !ready.ok()) return answer(work, std::move(ready).error());
+  call(work);
+}
+
+// True: a rule of the tester's has answered this call, or will when its latency is over.
+bool Pipeline::inject(Work& work) {
+  const Exchange& x = *work.x;
+  auto fault = parts_.faults.decide({.service = x.service != nullptr ? x.service->info->name : std::string_view(x.service_name),
+                                     .operation = x.operation_name,
+                                     .account = x.call.account,
+                                     .region = x.call.region,
+                                     .access_key = x.signature.access_key});
+  if (!fault) return false;
+  const auto strike = [this, &work, fault = *fault] {
+    if (fault.drops) {
+      work.error = "(dropped)";
+      work.turn->cut = true;
+      return finish(work, plain(503, "ServiceUnavailable", "The connection is cut here."));
+    }
+    if (fault.error) return answer(work, wire_fault(*fault.error));
+    serve(work);
+  };
+  if (fault->latency == Millis(0)) {
+    strike();
+    return true;
+  }
+  work.turn->hold(
+      [this, latency = fault->latency](http::Resume resume) { parts_.delays.after(latency, [resume] { resume(); }); },
+      [this, &work, strike] {
+        try {
+          strike();
+        } catch (const std::exception& e) {
+          LOG_ERROR("request {}: {}", path_of(work.request().target), e.what());
+          answer(work, Error::internal("The request could not be carried out."));
+        }
+      });
+  return true;
 }
 
 // Neither one of our services nor one of our pages.
@@ -150,6 +192,28 @@ bool Pipeline::guard(Work& work) {
   return true;
 }
 
+// With keys in force, pages that show or change the server's state need a signature like any call, and
+// the console, which has none, is shut.
+bool Pipeline::lock(Work& work) {
+  if (parts_.keys == nullptr) return false;
+  const http::Request& request = work.turn->request;
+  const std::string_view path = path_of(request.target);
+  const bool is_console = is_console_path(path);
+  const bool is_near = request.peer == "127.0.0.1" || request.peer == "::1";  // a scraper of this machine cannot sign
+  const bool is_page = ControlPlane::owns(path) && path != "/health" && !(path == "/metrics" && is_near);
+  const bool is_receiver = path.starts_with("/v1/") || path.starts_with("/services/") || path.starts_with("/ingest/");
+  if (!is_console && !is_page && !is_receiver && neighbours::Neighbours::claims(request).empty()) return false;
+  if (!is_console) {
+    const auto secrets_of = parts_.api.options().secrets_of;
+    if (sigv4::verify(request, Timestamp(Millis(wall_ms())), {.secrets_of = secrets_of}).ok()) return false;
+  }
+  work.own_name = path;
+  work.error = "AccessDenied";
+  finish(work, plain(403, "AccessDeniedException",
+                     is_console ? "The console has no sign-in: it is shut while access keys are enforced." : "This call must be signed by a known access key."));
+  return true;
+}
+
 bool Pipeline::own_page(Work& work) {
   http::Turn& turn = *work.turn;
   if (is_console_path(path_of(turn.request.target))) {
@@ -175,10 +239,11 @@ bool Pipeline::own_page(Work& work) {
 
 bool Pipeline::neighbour(Work& work) {
   const http::Request& request = work.turn->request;
-  if (!Sts::claims(request)) return false;
-  work.own_name = "sts";
+  const std::string_view name = neighbours::Neighbours::claims(request);
+  if (name.empty()) return false;
+  work.own_name = name;
   work.request_id = parts_.request_ids.uuid();
-  finish(work, parts_.sts.answer(request, work.request_id));
+  finish(work, parts_.neighbours.answer(request, work.request_id));
   return true;
 }
 
@@ -188,7 +253,9 @@ Status Pipeline::prepare(Work& work) {
   const http::Turn& turn = *work.turn;
   if (turn.body_too_large) return too_large(10u << 20);
   if (x.operation_name == "PutMetricData" && x.request.body.size() > kPutMetricDataBytesMax) return too_large(kPutMetricDataBytesMax);
-  TRYV(parts_.api.authenticate(x));
+  // What a daemon is told comes from programs of its own machine, and is for X-Ray only.
+  const bool is_daemon_call = turn.door == parts_.daemon_door && x.service != nullptr && x.service->info->name == "xray" && !x.call.is_signed;
+  if (!is_daemon_call) TRYV(parts_.api.authenticate(x));
   if (x.request.method == "GET" && !x.call.is_signed && !is_open_link(x.operation_name)) {
     return wire_fault({.code = "MissingAuthenticationTokenException",
                        .query_code = "MissingAuthenticationToken",
@@ -201,7 +268,10 @@ Status Pipeline::prepare(Work& work) {
     body_ns_.fetch_add(static_cast<std::uint64_t>(steady_ns() - turn.body_began_ns), std::memory_order_relaxed);
   }
   TRYV(parts_.api.decompress(x));
-  return parts_.api.decode(x);
+  TRYV(parts_.api.decode(x));
+  if (parts_.keys == nullptr || !x.call.is_signed) return Ok{};
+  const auto key = parts_.keys->find(x.call.access_key);
+  return key ? authorize(x, *key) : Status(Error::internal("The key has just been revoked."));
 }
 
 void Pipeline::call(Work& work) {

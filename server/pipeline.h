@@ -1,6 +1,7 @@
 // Pipeline: the path of every request, as a visible list of steps.
 //
-//   guard -> own pages, neighbours -> route -> authenticate -> decompress -> decode -> call
+//   guard -> lock -> own pages, neighbours -> route -> injected faults -> authenticate -> decompress
+//   -> decode -> authorize -> call
 //   -> wait for the log -> encode -> note; the server around it reads and writes.
 //
 // Runs on the io thread of the connection; what is marked heavy runs on the worker pool meanwhile.
@@ -11,10 +12,12 @@
 #include <memory>
 #include <optional>
 
+#include "api/auth/keys.h"
 #include "api/common/protocol.h"
 #include "api/control/control.h"
+#include "api/control/faults.h"
 #include "api/control/request_log.h"
-#include "api/neighbours/sts.h"
+#include "api/neighbours/neighbours.h"
 #include "server/guard.h"
 #include "server/http.h"
 #include "storage/base/worker_pool.h"
@@ -33,10 +36,15 @@ class Pipeline final : public http::Handler {
   struct Parts {
     const Api& api;
     ControlPlane& control;
-    const Sts& sts;
+    neighbours::Neighbours& neighbours;
+    const Keys* keys = nullptr;  // null: signatures are not checked
+    int daemon_door = -1;        // calls to the X-Ray daemon carry no signature
+
     Wal& wal;
     WorkerPool& pool;
     RequestLog& requests;
+    Faults& faults;
+    Delays& delays;
     Random& request_ids;
     GuardRules guard;
     // Pages and files that links in notifications lead to; nothing: not one of them.
@@ -62,10 +70,13 @@ class Pipeline final : public http::Handler {
 
   Work& begin(http::Turn& turn);
   bool guard(Work& work);
+  bool lock(Work& work);
   bool own_page(Work& work);
   bool neighbour(Work& work);
   bool receiver(Work& work);
   void unrouted(Work& work);
+  void serve(Work& work);
+  bool inject(Work& work);
   Status prepare(Work& work);
   void call(Work& work);
   void after_call(Work& work);

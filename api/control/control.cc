@@ -163,7 +163,7 @@ const ControlPlane::Page ControlPlane::kPages[] = {
     {"/_fogwatch/operations", &ControlPlane::operations_page},
     {"/_fogwatch/snapshot", &ControlPlane::later_page},
     {"/_fogwatch/restore", &ControlPlane::later_page},
-    {"/_fogwatch/faults", &ControlPlane::later_page},
+    {"/_fogwatch/faults", &ControlPlane::faults_page},
     {"/_fogwatch/usage", &ControlPlane::later_page},
     {"/_localstack/health", &ControlPlane::localstack_health_page},
     {"/_localstack/state/reset", &ControlPlane::localstack_reset_page},
@@ -345,6 +345,19 @@ http::Response ControlPlane::operations_page(const http::Request& request) {
     services[std::string(service->info->name)] = std::move(operations);
   }
   return json_answer({{"services", std::move(services)}});
+}
+
+http::Response ControlPlane::faults_page(const http::Request& request) {
+  if (request.method == "DELETE") {
+    parts_.faults.replace({});
+  } else if (request.method == "PUT") {
+    auto rules = parse_fault_rules(request.body, parts_.registry);
+    if (!rules.ok()) return error_answer(400, "InvalidFaults", rules.error().message());
+    parts_.faults.replace(std::move(*rules));
+  } else if (request.method != "GET" && request.method != "HEAD") {
+    return wrong_method("GET, PUT, DELETE");
+  }
+  return text_answer(parts_.faults.json(), "application/json");
 }
 
 http::Response ControlPlane::later_page(const http::Request& request) {

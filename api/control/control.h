@@ -16,6 +16,7 @@
 #include "api/common/registry.h"
 #include "api/common/resettable.h"
 #include "api/control/clock_keeper.h"
+#include "api/control/faults.h"
 #include "api/control/prometheus.h"
 #include "api/control/request_log.h"
 
@@ -34,6 +35,7 @@ class ControlPlane {
     const Registry& registry;
     Outbox& outbox;
     RequestLog& requests;
+    Faults& faults;
     std::vector<Resettable*> resettables;  // in the order in which they forget
     // Moves virtual time and runs what falls due; false: some of it is still under way.
     std::function<bool(Millis)> advance;
@@ -64,6 +66,7 @@ class ControlPlane {
   http::Response outbox_page(const http::Request& request);
   http::Response requests_page(const http::Request& request);
   http::Response operations_page(const http::Request& request);
+  http::Response faults_page(const http::Request& request);
   http::Response later_page(const http::Request& request);
   http::Response health_page(const http::Request& request);
   http::Response detailed_health_page(const http::Request& request);

@@ -33,6 +33,7 @@ struct ControlTest : testing::Test {
             .registry = registry,
             .outbox = outbox,
             .requests = requests,
+            .faults = faults,
             .resettables = {&recorder, &outbox},
             .advance =
                 [this](Millis by) {
@@ -73,6 +74,8 @@ struct ControlTest : testing::Test {
   std::unique_ptr<ResourceStore> resources;
   OutboxStore outbox;
   Registry registry;
+  SeededRandom random{7};
+  Faults faults{random};
   RequestLog requests;
   Recorder recorder;
   ClockKeeper keeper;

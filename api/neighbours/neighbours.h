@@ -1,0 +1,36 @@
+// Neighbours: the services beside ours that clients call on the same endpoint before they call us.
+//
+// STS in full; of IAM ListAccountAliases and GetUser; of EC2 DescribeRegions, DescribeInstances and
+// DescribeTags; of OAM its lists: what Grafana, Terraform and exporters need in order to start. There
+// are no instances, links or aliases, and the answers say so. Everything else is refused in the
+// service's own form. Any thread.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "api/common/http_message.h"
+#include "api/neighbours/sts.h"
+
+namespace fog::neighbours {
+
+class Neighbours {
+ public:
+  Neighbours(Sts::Place place, const Clock& clock, Random& random) : place_(place), sts_(std::move(place), clock, random) {}
+
+  // The service that the request is for ("sts"); "": not one of these.
+  static std::string_view claims(const http::Request& request);
+  http::Response answer(const http::Request& request, const std::string& request_id);
+
+ private:
+  http::Response iam(const http::Request& request, const std::string& request_id) const;
+  http::Response ec2(const http::Request& request, const std::string& request_id) const;
+  http::Response oam(const http::Request& request) const;
+  std::string account_of(const http::Request& request) const;
+  std::string region_of(const http::Request& request) const;
+
+  Sts::Place place_;
+  Sts sts_;
+};
+
+}  // namespace fog::neighbours
