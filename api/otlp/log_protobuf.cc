@@ -52,38 +52,7 @@ LogRecord read_record(pbf_reader reader) {
 }  // namespace
 
 Result<std::vector<LogGroupRecords>> decode_logs_protobuf(std::string_view body) {
-  std::vector<LogGroupRecords> groups;
-  try {
-    pbf_reader request(body.data(), body.size());
-    while (request.next()) {
-      if (field(request) != bytes(1)) {
-        request.skip();
-        continue;
-      }
-      auto resource_logs = request.get_message();
-      Attributes resource;
-      const std::size_t first = groups.size();
-      while (resource_logs.next()) {
-        if (field(resource_logs) == bytes(1)) {
-          resource = read_resource(resource_logs.get_message());
-        } else if (field(resource_logs) == bytes(2)) {
-          LogGroupRecords& group = groups.emplace_back();
-          auto scope_logs = resource_logs.get_message();
-          while (scope_logs.next()) {
-            if (field(scope_logs) == bytes(1)) read_scope(scope_logs.get_message(), group.scope_name, group.scope_version);
-            else if (field(scope_logs) == bytes(2)) group.records.push_back(read_record(scope_logs.get_message()));
-            else scope_logs.skip();
-          }
-        } else {
-          resource_logs.skip();
-        }
-      }
-      for (std::size_t i = first; i < groups.size(); ++i) groups[i].resource = resource;
-    }
-  } catch (const protozero::exception& broken) {
-    return Error::invalid(std::string("not an ExportLogsServiceRequest: ") + broken.what());
-  }
-  return groups;
+  return read_export<LogGroupRecords>(body, "ExportLogsServiceRequest", [](pbf_reader reader, LogGroupRecords& group) { group.records.push_back(read_record(reader)); });
 }
 
 }  // namespace fog::otlp

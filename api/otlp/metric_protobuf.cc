@@ -164,38 +164,7 @@ MetricIn read_metric(pbf_reader reader) {
 }  // namespace
 
 Result<std::vector<MetricGroup>> decode_metrics_protobuf(std::string_view body) {
-  std::vector<MetricGroup> groups;
-  try {
-    pbf_reader request(body.data(), body.size());
-    while (request.next()) {
-      if (field(request) != bytes(1)) {
-        request.skip();
-        continue;
-      }
-      auto resource_metrics = request.get_message();
-      Attributes resource;
-      const std::size_t first = groups.size();
-      while (resource_metrics.next()) {
-        if (field(resource_metrics) == bytes(1)) {
-          resource = read_resource(resource_metrics.get_message());
-        } else if (field(resource_metrics) == bytes(2)) {
-          MetricGroup& group = groups.emplace_back();
-          auto scope_metrics = resource_metrics.get_message();
-          while (scope_metrics.next()) {
-            if (field(scope_metrics) == bytes(1)) read_scope(scope_metrics.get_message(), group.scope_name, group.scope_version);
-            else if (field(scope_metrics) == bytes(2)) group.metrics.push_back(read_metric(scope_metrics.get_message()));
-            else scope_metrics.skip();
-          }
-        } else {
-          resource_metrics.skip();
-        }
-      }
-      for (std::size_t i = first; i < groups.size(); ++i) groups[i].resource = resource;
-    }
-  } catch (const protozero::exception& broken) {
-    return Error::invalid(std::string("not an ExportMetricsServiceRequest: ") + broken.what());
-  }
-  return groups;
+  return read_export<MetricGroup>(body, "ExportMetricsServiceRequest", [](pbf_reader reader, MetricGroup& group) { group.metrics.push_back(read_metric(reader)); });
 }
 
 }  // namespace fog::otlp

@@ -70,47 +70,10 @@ Span read_span(pbf_reader reader) {
   return span;
 }
 
-void read_scope_spans(pbf_reader reader, SpanGroup& group) {
-  while (reader.next()) {
-    if (field(reader) == bytes(1)) {
-      read_scope(reader.get_message(), group.scope_name, group.scope_version);
-    } else if (field(reader) == bytes(2)) {
-      group.spans.push_back(read_span(reader.get_message()));
-    } else {
-      reader.skip();
-    }
-  }
-}
-
 }  // namespace
 
 Result<std::vector<SpanGroup>> decode_traces_protobuf(std::string_view body) {
-  std::vector<SpanGroup> groups;
-  try {
-    pbf_reader request(body.data(), body.size());
-    while (request.next()) {
-      if (field(request) != bytes(1)) {
-        request.skip();
-        continue;
-      }
-      auto resource_spans = request.get_message();
-      Attributes resource;
-      const std::size_t first = groups.size();
-      while (resource_spans.next()) {
-        if (field(resource_spans) == bytes(1)) {
-          resource = read_resource(resource_spans.get_message());
-        } else if (field(resource_spans) == bytes(2)) {
-          read_scope_spans(resource_spans.get_message(), groups.emplace_back());
-        } else {
-          resource_spans.skip();
-        }
-      }
-      for (std::size_t i = first; i < groups.size(); ++i) groups[i].resource = resource;
-    }
-  } catch (const protozero::exception& broken) {
-    return Error::invalid(std::string("not an ExportTraceServiceRequest: ") + broken.what());
-  }
-  return groups;
+  return read_export<SpanGroup>(body, "ExportTraceServiceRequest", [](pbf_reader reader, SpanGroup& group) { group.spans.push_back(read_span(reader)); });
 }
 
 }  // namespace fog::otlp
