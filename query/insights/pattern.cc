@@ -1,4 +1,6 @@
 // Patterns: RE2 with the named groups of newer versions, and the literal that every match contains.
+#include "query/insights/pattern.h"
+
 #include <re2/re2.h>
 
 #include "query/insights/limits.h"
@@ -119,6 +121,41 @@ std::string required_literal(std::string_view text, bool& pure) {
 }
 
 }  // namespace
+
+std::vector<std::string> required_alternatives(const Pattern& pattern) {
+  if (!pattern.literal.empty()) return {pattern.literal};
+  constexpr std::size_t kLiteralMin = 3;  // shorter ones are everywhere
+  constexpr std::size_t kAlternativesMax = 16;
+  const std::string& text = pattern.re->pattern();
+  std::vector<std::string> literals;
+  std::size_t begin = 0;
+  int depth = 0;
+  for (std::size_t k = 0; k <= text.size(); ++k) {
+    const char c = k < text.size() ? text[k] : '|';
+    if (c == '\\') {
+      ++k;
+    } else if (c == '(') {
+      ++depth;
+    } else if (c == ')') {
+      --depth;
+    } else if (c == '[') {
+      ++k;
+      if (k < text.size() && text[k] == '^') ++k;
+      if (k < text.size() && text[k] == ']') ++k;
+      for (; k < text.size() && text[k] != ']'; ++k) {
+        if (text[k] == '\\') ++k;
+        if (text.compare(k, 2, "[:") == 0) return {};
+      }
+    } else if (c == '|' && (depth == 0 || k == text.size())) {
+      bool pure = false;
+      std::string literal = required_literal(std::string_view(text).substr(begin, k - begin), pure);
+      if (literal.size() < kLiteralMin || literals.size() == kAlternativesMax) return {};
+      literals.push_back(std::move(literal));
+      begin = k + 1;
+    }
+  }
+  return literals;
+}
 
 Result<std::shared_ptr<const Pattern>> compile_pattern(std::string_view text) {
   re2::RE2::Options options;

@@ -1,6 +1,7 @@
 // Planning: what of a query storage can use to skip blocks, in which order filters run, and which
 // columns are still needed behind a point of the pipeline.
 #include "query/insights/function.h"
+#include "query/insights/pattern.h"
 #include "query/insights/run.h"
 
 namespace fog::insights {
@@ -99,7 +100,10 @@ void clauses_of(const Program& program, const Node& node, std::vector<Clause>& o
     case NodeKind::kMatch: {
       const std::string* name = field_of(program, *node.args[0]);
       if (name == nullptr) return;
-      if (auto p = contains(*name, node.pattern->literal)) out.push_back({*p});
+      Clause any;
+      for (const std::string& text : required_alternatives(*node.pattern))
+        if (auto p = contains(*name, text)) any.push_back(std::move(*p));
+      if (!any.empty()) out.push_back(std::move(any));
       return;
     }
     case NodeKind::kIn: {

@@ -1,0 +1,15 @@
+// What storage can look for in place of a pattern.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "query/insights/node.h"
+
+namespace fog::insights {
+
+// Texts of which every match contains at least one: a literal of each alternative of the whole pattern
+// (`Retry [23]|reset by peer` gives "Retry " and "reset by peer"). Empty: nothing is known.
+std::vector<std::string> required_alternatives(const Pattern& pattern);
+
+}  // namespace fog::insights
