@@ -56,7 +56,8 @@ struct Rig {
     http::Request request;
     request.method = "POST";
     if (cbor) {
-      request.target = fmt::format("/service/GraniteServiceVersion20100801/operation/{}", operation);
+      target = fmt::format("/service/GraniteServiceVersion20100801/operation/{}", operation);  // requests hold views
+      request.target = target;
       request.headers = {{"Content-Type", "application/cbor"}, {"Smithy-Protocol", "rpc-v2-cbor"}, {"Accept", "application/cbor"}};
     } else {
       request.target = "/";

@@ -104,12 +104,12 @@ void MetricStreamWorker::tick(Timestamp now) {
   const std::int64_t from = std::max(sent_until_ms_, ready - kBacklogMs);
   std::vector<Resource> streams;
   deps_.resources.for_each("cw-stream", [&](const Resource& r) { streams.push_back(r); });
-  for (const Resource& stream : streams) emit(stream, from_ms(from), from_ms(ready));
+  for (const Resource& stream : streams) emit(stream, from_ms(from), from_ms(ready), now);
   sent_until_ms_ = ready;
   std::erase_if(counts_, [&](const auto& entry) { return entry.first.start_ms < ready - kLateMs; });
 }
 
-void MetricStreamWorker::emit(const Resource& resource, Timestamp from, Timestamp to) {
+void MetricStreamWorker::emit(const Resource& resource, Timestamp from, Timestamp to, Timestamp now) {
   const auto decoded = decode_json<GetMetricStreamOutput>(resource.document);
   if (!decoded.ok() || decoded->state != "running") return;
   const GetMetricStreamOutput& stream = *decoded;
@@ -143,8 +143,8 @@ void MetricStreamWorker::emit(const Resource& resource, Timestamp from, Timestam
       batch.file_name = fmt::format("{}-{}-{}.{}", resource.key.name, to_ms(to), batch.id,
                                     format == MetricStreamOutputFormat::json ? "json" : "otlp");
       batch.records = std::move(records);
-      batch.made = to;
-      send(std::move(batch), to);
+      batch.made = now;
+      send(std::move(batch), now);
     }
     records.clear();
   };

@@ -69,7 +69,7 @@ class MetricStreamWorker final : public Worker {
     std::size_t bytes = 0;
   };
 
-  void emit(const Resource& stream, Timestamp from, Timestamp to);
+  void emit(const Resource& stream, Timestamp from, Timestamp to, Timestamp now);
   void send(Batch batch, Timestamp now);
   void refused(Batch batch, Timestamp now);
   void send_again(Timestamp now);

@@ -367,7 +367,9 @@ class Drawing {
                                                          : fmt::format("{:%H:%M}", local);
       const double half = text_width(label, kTextSize) / 2;
       if (x - half < plot.x - 20 || x + half > plot.x + plot.w + 20) continue;
-      text(label, x, plot.y + plot.h + 16, kTextSize, theme_.faint, 0.5);
+      // A label at the edge of the picture moves in rather than being cut.
+      const double middle = std::clamp(x, half + 2, std::max(half + 2, w_.width - half - 2));
+      text(label, middle, plot.y + plot.h + 16, kTextSize, theme_.faint, 0.5);
     }
   }
 

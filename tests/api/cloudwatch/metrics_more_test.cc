@@ -244,5 +244,30 @@ TEST_F(More, pictures_of_widgets) {
   EXPECT_EQ(picture(json::object()).status, 200);
 }
 
+TEST_F(More, a_picture_itself_where_image_png_is_asked_for) {
+  put("N", "m", json::object(), kNowS, 1);
+  const auto form = [&](const std::string& more) {
+    http::Request request;
+    request.method = "POST";
+    request.target = "/";
+    request.headers = {{"Content-Type", "application/x-www-form-urlencoded"}};
+    request.body = "Action=GetMetricWidgetImage&Version=2010-08-01&MetricWidget=%7B%22metrics%22%3A%5B%5B%22N%22%2C%22m%22%5D%5D%7D" + more;
+    return api->answer(std::move(request));
+  };
+  const http::Response raw = form("&OutputFormat=image%2Fpng");
+  EXPECT_EQ(raw.status, 200);
+  EXPECT_TRUE(raw.body.starts_with("\x89PNG"));
+  std::string type;
+  for (const auto& [name, value] : raw.headers)
+    if (name == "Content-Type") type = value;
+  EXPECT_EQ(type, "image/png");
+  const http::Response usual = form("");
+  EXPECT_TRUE(usual.body.starts_with("<GetMetricWidgetImageResponse")) << usual.body.substr(0, 100);
+  // JSON has no such form: the usual answer.
+  const Answer other = call("GetMetricWidgetImage", {{"MetricWidget", R"({"metrics":[["N","m"]]})"}, {"OutputFormat", "image/png"}});
+  EXPECT_EQ(other.status, 200);
+  EXPECT_TRUE(other.body["MetricWidgetImage"].get<std::string>().starts_with("iVBORw0KGgo"));
+}
+
 }  // namespace
 }  // namespace fog::cloudwatch

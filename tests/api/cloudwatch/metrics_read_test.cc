@@ -1,4 +1,5 @@
 // ListMetrics, GetMetricStatistics, GetMetricData: errors, paging, labels, units, math over the wire.
+#include "api/cloudwatch/metric_tags.h"
 #include "metrics_fixture.h"
 
 namespace fog::cloudwatch {
@@ -294,6 +295,82 @@ TEST_F(Reading, accounts_and_regions_are_apart) {
                 .values = v, .counts = {}, .set = {}, .entity = {}};
   ASSERT_TRUE(metrics->put({"123456789012", "us-east-1", std::span(&p, 1)}).ok());
   EXPECT_EQ(data({q}).body["MetricDataResults"][0]["Values"], json::array({7}));
+}
+
+TEST_F(Reading, tags_of_resources_in_a_select) {
+  MetricTags tags;
+  ASSERT_TRUE(tags.add("Host=a team=blue env=prod").ok());
+  ASSERT_TRUE(tags.add("Host=b team=red").ok());
+  EXPECT_FALSE(tags.add("Host=c").ok());
+  EXPECT_FALSE(tags.add("nonsense team=x").ok());
+  services.add<MetricTags>(tags);
+  for (const char* host : {"a", "b", "c"}) put("N", "cpu", {{"Host", host}}, kNowS, *host - 'a' + 1);
+  const auto labels = [&](const std::string& select) {
+    const Answer a = call("GetMetricData", {{"StartTime", kNowS - 600}, {"EndTime", kNowS + 600},
+                                            {"MetricDataQueries", std::vector<json>{{{"Id", "q"}, {"Expression", select}, {"Period", 60}}}}});
+    EXPECT_EQ(a.status, 200) << a.raw;
+    std::vector<std::string> out;
+    for (const json& r : a.body["MetricDataResults"])
+      out.push_back(r["Label"].get<std::string>() + "=" + std::to_string(r["Values"].empty() ? -1 : r["Values"][0].get<int>()));
+    return out;
+  };
+  using Texts = std::vector<std::string>;
+  EXPECT_EQ(labels("SELECT SUM(cpu) FROM N GROUP BY tag.team"), Texts{"Other=6"}) << "enrichment is stopped";
+  ASSERT_EQ(call("StartOTelEnrichment", json::object()).status, 200);
+  EXPECT_EQ(labels("SELECT SUM(cpu) FROM N GROUP BY tag.team"), (Texts{"Other=3", "blue=1", "red=2"}));
+  EXPECT_EQ(labels("SELECT SUM(cpu) FROM N WHERE tag.env = 'prod' GROUP BY Host"), Texts{"a=1"});
+}
+
+TEST_F(Reading, a_search_for_several_values_of_a_dimension) {
+  for (const char* host : {"a", "b", "c"})
+    for (const char* zone : {"x", "y"}) put("N", "cpu", {{"Host", host}, {"Zone", zone}}, kNowS, 1);
+  const auto found = [&](const std::string& terms) {
+    const json query = {{"Id", "q"}, {"Expression", "SEARCH('" + terms + "', 'Sum', 60)"}};
+    const Answer a = call("GetMetricData", {{"StartTime", kNowS - 600}, {"EndTime", kNowS + 600}, {"MetricDataQueries", std::vector<json>{query}}});
+    return a.status == 200 ? static_cast<int>(a.body["MetricDataResults"].size()) : -a.status;
+  };
+  EXPECT_EQ(found(R"({"N","Host","Zone"} MetricName="cpu" "Host"=("a" OR "c"))"), 4);
+  EXPECT_EQ(found(R"({"N","Host","Zone"} "Host"=("a" OR "c") "Zone"="y")"), 2);
+  EXPECT_EQ(found(R"({"N","Host","Zone"} NOT "Host"=("a" OR "c"))"), 2);
+  EXPECT_EQ(found(R"(Namespace="N" MetricName="cpu" "Host")"), 6);
+  EXPECT_EQ(found(R"(Namespace="Other" MetricName="cpu")"), 0);
+  EXPECT_EQ(found(R"(Host=(a OR b) Zone=x)"), 2);
+  EXPECT_EQ(found(R"(Host=(a OR Zone=(x)))"), -400);
+  EXPECT_EQ(found(R"(Host=(a)"), -400);
+}
+
+// --- what must be refused or bounded, whatever is sent ----------------------------------------------
+
+TEST_F(Reading, deep_nesting_and_everything_are_bounded) {
+  const auto data = [&](const std::string& expression) {
+    const json query = {{"Id", "q"}, {"Expression", expression}, {"Period", 60}};
+    return call("GetMetricData", {{"StartTime", kNowS - 600}, {"EndTime", kNowS + 600}, {"MetricDataQueries", std::vector<json>{query}}});
+  };
+  for (const std::string& open : {std::string("("), std::string("-"), std::string("ABS("), std::string("[")}) {
+    std::string deep;
+    for (int i = 0; i < 10'000; ++i) deep += open;
+    const Answer a = data(deep + "1");
+    EXPECT_EQ(a.status, 400) << open;
+    EXPECT_EQ(a.code, "ValidationError") << open;
+  }
+  // 10,000 levels of JSON around nothing.
+  const Answer nested = call_raw("GetMetricData", R"({"MetricDataQueries":)" + std::string(10'000, '[') + std::string(10'000, ']') + "}");
+  EXPECT_EQ(nested.status, 400);
+  EXPECT_FALSE(nested.code.empty() && nested.message.empty());
+
+  // A search that means every metric: 500 of them, and a word that it was cut.
+  for (int i = 0; i < 700; i += 100) {
+    json datums = json::array();
+    for (int k = i; k < i + 100; ++k)
+      datums.push_back({{"MetricName", "m" + std::to_string(k)}, {"Value", 1}, {"Timestamp", kNowS}});
+    ASSERT_EQ(call("PutMetricData", {{"Namespace", "Wide"}, {"MetricData", datums}}).status, 200);
+  }
+  const Answer wide = data("SEARCH('{Wide}', 'Sum', 60)");
+  ASSERT_EQ(wide.status, 200);
+  EXPECT_EQ(wide.body["MetricDataResults"].size(), 500u);
+  EXPECT_EQ(wide.body["Messages"][0]["Code"], "MaxMetricsExceeded");
+  EXPECT_EQ(data("SEARCH('NOT nothing', 'Sum', 60)").body["MetricDataResults"].size(), 500u);
+  EXPECT_EQ(data("SUM(SEARCH('{Wide}', 'Sum', 60))").body["MetricDataResults"][0]["Values"][0], 500);
 }
 
 }  // namespace
