@@ -153,6 +153,9 @@ class TraceStore : public Worker {
   virtual std::vector<TraceScope> scopes() const = 0;
   // Moves the whole head to disk; for tests, benches and an orderly stop.
   virtual Status seal_all() = 0;
+  // Makes large runs of the small ones that a slow stream leaves on disk; tick() does it by itself.
+  // Gives how many were replaced.
+  virtual std::size_t merge_small_runs() = 0;
   virtual Stats stats() const = 0;
 };
 

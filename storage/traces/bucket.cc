@@ -211,14 +211,22 @@ Result<std::vector<std::shared_ptr<const StoredDocument>>> Bucket::documents(Pla
     block = query.text(0);
     first = query.integer(1);
   }
+  TRY(auto unpacked, unpack(block, first, place.ordinal));
   std::vector<std::shared_ptr<const StoredDocument>> documents;
+  for (auto& [ordinal, document] : unpacked) documents.push_back(std::move(document));
+  return documents;
+}
+
+// With the ordinals of their traces. `wanted`: only of that one.
+Result<std::vector<std::pair<std::int64_t, std::shared_ptr<const StoredDocument>>>> Bucket::unpack(
+    std::string_view block, std::int64_t first, std::optional<std::uint32_t> wanted) {
+  std::vector<std::pair<std::int64_t, std::shared_ptr<const StoredDocument>>> documents;
   DocumentParser parser;
   DocumentLimits limits;
   limits.document_bytes_max = SIZE_MAX;
-  const auto wanted = static_cast<std::size_t>(place.ordinal - first);
   auto unpacked = unpack_documents(
-      block, [&](std::size_t trace) { return trace == wanted; },
-      [&](std::size_t, const PackedDocument& packed) {
+      block, [&](std::size_t trace) { return !wanted || first + static_cast<std::int64_t>(trace) == *wanted; },
+      [&](std::size_t trace, const PackedDocument& packed) {
         std::vector<DocumentHead> heads;
         const auto verdict = parser.parse(packed.text, limits, 0, heads);
         if (verdict.fault != DocumentFault::kNone || heads.size() != 1) return;
@@ -230,14 +238,52 @@ Result<std::vector<std::shared_ptr<const StoredDocument>>> Bucket::documents(Pla
         document->received_ms = packed.received_ms;
         document->lsn = packed.lsn;
         document->text = packed.text;
-        documents.push_back(std::move(document));
+        documents.emplace_back(first + static_cast<std::int64_t>(trace), std::move(document));
       });
-  if (!unpacked.ok()) {
-    const std::lock_guard lock(mutex_);
-    ++damaged_;
-    return std::move(unpacked).error();
+  if (unpacked.ok()) return documents;
+  const std::lock_guard lock(mutex_);
+  ++damaged_;
+  return std::move(unpacked).error();
+}
+
+Result<std::vector<SealItem>> Bucket::read_run(std::uint64_t scope, std::int64_t run) {
+  TRY(const auto all, columns(run, true));
+  std::vector<SealItem> items;
+  std::vector<std::int64_t> item_of(all->rows.size(), -1);
+  for (std::uint32_t ordinal = 0; ordinal < all->rows.size(); ++ordinal) {
+    if (all->dead[ordinal]) continue;
+    TRY(auto trace, facts({run, ordinal}));
+    TRY(const auto found, find(scope, trace.id));
+    if (!found || found->place != Place{run, ordinal}) return Error::corrupt("a stored trace is not where the index says");
+    item_of[ordinal] = static_cast<std::int64_t>(items.size());
+    SealItem item;
+    item.trace = std::make_shared<const Trace>(std::move(trace));
+    item.row = all->rows[ordinal];
+    item.last_lsn = found->last_lsn;
+    items.push_back(std::move(item));
   }
-  return documents;
+  std::vector<std::pair<std::int64_t, std::string>> blocks;
+  {
+    const std::lock_guard lock(mutex_);
+    TRY(auto query, database_.prepare("SELECT first, data FROM docs WHERE run=? ORDER BY first"));
+    query.bind(1, run);
+    while (true) {
+      TRY(const bool found, query.step());
+      if (!found) break;
+      blocks.emplace_back(query.integer(0), query.text(1));
+    }
+  }
+  for (const auto& [first, block] : blocks) {
+    TRY(auto documents, unpack(block, first, std::nullopt));
+    for (auto& [ordinal, document] : documents) {
+      const auto at = static_cast<std::size_t>(ordinal);
+      if (at >= item_of.size()) return Error::corrupt("documents of traces that are not there");
+      if (item_of[at] >= 0) items[static_cast<std::size_t>(item_of[at])].documents.push_back(std::move(document));
+    }
+  }
+  for (const auto& item : items)
+    if (item.documents.empty()) return Error::corrupt("the documents of a stored trace are missing");
+  return items;
 }
 
 Result<Trace> Bucket::facts(Place place) {
@@ -264,13 +310,13 @@ Result<Trace> Bucket::facts(Place place) {
 
 Result<std::vector<RunInfo>> Bucket::runs(std::uint64_t scope) {
   const std::lock_guard lock(mutex_);
-  std::unordered_map<std::int64_t, std::int64_t> dead;
+  std::unordered_map<std::int64_t, std::vector<std::uint32_t>> dead;
   {
-    TRY(auto query, database_.prepare("SELECT run, count(*) FROM dead GROUP BY run"));
+    TRY(auto query, database_.prepare("SELECT run, ordinal FROM dead ORDER BY run, ordinal"));
     while (true) {
       TRY(const bool found, query.step());
       if (!found) break;
-      dead[query.integer(0)] = query.integer(1);
+      dead[query.integer(0)].push_back(static_cast<std::uint32_t>(query.integer(1)));
     }
   }
   TRY(auto query,
@@ -281,10 +327,10 @@ Result<std::vector<RunInfo>> Bucket::runs(std::uint64_t scope) {
   while (true) {
     TRY(const bool found, query.step());
     if (!found) return runs;
-    const auto gone = dead.find(query.integer(0));
-    runs.push_back({query.integer(0), query.integer(1) - (gone == dead.end() ? 0 : gone->second), query.integer(2),
+    auto gone = std::move(dead[query.integer(0)]);
+    runs.push_back({query.integer(0), query.integer(1) - static_cast<std::int64_t>(gone.size()), query.integer(2),
                     query.integer(3), query.integer(4), query.integer(5), query.integer(6), query.integer(7),
-                    query.integer(8), query.integer(9)});
+                    query.integer(8), query.integer(9), std::move(gone)});
   }
 }
 
@@ -442,7 +488,7 @@ void plan_index(SealPlan& plan, std::span<const SealItem> items) {
 
 }  // namespace
 
-SealPlan plan_seal(std::span<const SealItem> items, const LinkResolver& resolve) {
+SealPlan plan_seal(std::span<const SealItem> items, const LinkResolver* resolve) {
   SealPlan plan;
   constexpr auto kFar = std::numeric_limits<std::int64_t>::max();
   auto& info = plan.info;
@@ -462,13 +508,14 @@ SealPlan plan_seal(std::span<const SealItem> items, const LinkResolver& resolve)
     info.received_max_ms = std::max(info.received_max_ms, row.last_received_ms);
     info.end_min_ms = std::min(info.end_min_ms, row.first_end_ms);
     info.end_max_ms = std::max(info.end_max_ms, row.last_end_ms);
-    add_by_minute(by_label[0], *item.trace, 1, &resolve);
+    if (resolve == nullptr) continue;
+    add_by_minute(by_label[0], *item.trace, 1, resolve);
     for (const auto label : item.trace->labels)
-      add_by_minute(by_label[label], *item.trace, 1, &resolve);
+      add_by_minute(by_label[label], *item.trace, 1, resolve);
     if (!item.replaced) continue;
-    add_by_minute(by_label[0], *item.replaced, -1, &resolve);
+    add_by_minute(by_label[0], *item.replaced, -1, resolve);
     for (const auto label : item.replaced->labels)
-      add_by_minute(by_label[label], *item.replaced, -1, &resolve);
+      add_by_minute(by_label[label], *item.replaced, -1, resolve);
   }
   for (auto& [label, graphs] : by_label)
     for (auto& [minute, graph] : graphs) plan.minutes[{label, minute}] = std::move(graph);
@@ -560,6 +607,24 @@ Status Bucket::seal(std::uint64_t scope, const SealPlan& plan) {
   });
   for (const auto& located : plan.places)
     if (located.replaces) columns_.erase(located.replaces->run);
+  return written;
+}
+
+Status Bucket::merge(std::uint64_t scope, const SealPlan& plan, std::span<const std::int64_t> runs) {
+  const std::lock_guard lock(mutex_);
+  auto written = database_.transaction([&]() -> Status {
+    TRYV(write_run(scope, plan));
+    for (const auto* sql : {"DELETE FROM facts WHERE run=?", "DELETE FROM docs WHERE run=?", "DELETE FROM dead WHERE run=?",
+                            "DELETE FROM term WHERE run=?", "DELETE FROM run WHERE id=?"}) {
+      TRY(auto erase, database_.prepare(sql));
+      for (const auto run : runs) TRYV(erase.bind(1, run).run());
+    }
+    return Ok{};
+  });
+  // Numbers of runs may come again.
+  columns_.clear();
+  blocks_.clear();
+  column_rows_ = 0;
   return written;
 }
 

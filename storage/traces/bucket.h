@@ -74,6 +74,7 @@ struct RunInfo {
   std::int64_t time_min_s = 0, time_max_s = 0;
   std::int64_t received_min_ms = 0, received_max_ms = 0;
   std::int64_t end_min_ms = 0, end_max_ms = 0;
+  std::vector<std::uint32_t> dead;  // ordinals, ascending, at the moment when the runs were listed
 };
 
 // A run ready to be written: everything that costs time is done before the file is locked.
@@ -92,8 +93,8 @@ struct SealPlan {
   std::string columns;
   RunInfo info;  // without its number
 };
-// `items` ordered by start.
-SealPlan plan_seal(std::span<const SealItem> items, const LinkResolver& resolve);
+// `items` ordered by start. `resolve` null: the traces are in the minutes already.
+SealPlan plan_seal(std::span<const SealItem> items, const LinkResolver* resolve);
 
 class Bucket {
  public:
@@ -120,6 +121,10 @@ class Bucket {
 
   // Writes one run of one scope, whole or not at all.
   Status seal(std::uint64_t scope, const SealPlan& plan);
+  // Everything that lives in a run, in its order. Error (corrupt) if a part of it is damaged.
+  Result<std::vector<SealItem>> read_run(std::uint64_t scope, std::int64_t run);
+  // Writes the traces of `runs` as one run in place of these.
+  Status merge(std::uint64_t scope, const SealPlan& plan, std::span<const std::int64_t> runs);
   // Deletes what belongs to scopes other than these.
   Status keep_scopes(const std::unordered_set<std::uint64_t>& scopes);
 
@@ -128,6 +133,8 @@ class Bucket {
  private:
   Bucket() = default;
   Status prepare_schema();
+  Result<std::vector<std::pair<std::int64_t, std::shared_ptr<const StoredDocument>>>> unpack(
+      std::string_view block, std::int64_t first, std::optional<std::uint32_t> wanted);
   Result<std::string> blob(const char* sql, std::int64_t run, std::int64_t block);
   Status write_run(std::uint64_t scope, const SealPlan& plan);
   Status write_minutes(std::uint64_t scope, const SealPlan& plan);

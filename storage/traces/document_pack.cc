@@ -12,6 +12,8 @@
 
 #include <bit>
 #include <cstring>
+#include <utility>
+#include <vector>
 
 #include "storage/base/bytes.h"
 #include "storage/base/hash.h"
@@ -99,6 +101,124 @@ void append_number(std::int64_t value, std::size_t places, std::string& out) {
 std::uint64_t zigzag(std::int64_t value) {
   return (static_cast<std::uint64_t>(value) << 1) ^ static_cast<std::uint64_t>(value >> 63);
 }
+
+// A shape taken apart: a literal before each mark, one after the last.
+struct Shape {
+  struct Piece {
+    std::string_view literal;
+    char mark;
+  };
+  std::vector<Piece> pieces;
+  std::string_view tail;
+  bool known = false;
+
+  void read(std::string_view text) {
+    known = true;
+    std::size_t from = 0;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+      if (text[at] < kText || text[at] > kWideId) continue;
+      pieces.push_back({text.substr(from, at - from), text[at]});
+      from = at + 1;
+    }
+    tail = text.substr(from);
+  }
+};
+
+// Reads the documents of a block one after the other.
+class Unpacker {
+ public:
+  Unpacker(std::string_view values, std::string_view ids) : in_(values), ids_(ids) {}
+
+  bool read_strings() {
+    const auto n = in_.varint();
+    if (n > in_.rest().size()) return false;
+    strings_.reserve(static_cast<std::size_t>(n));
+    for (std::uint64_t i = 0; i < n; ++i) strings_.push_back(in_.text());
+    shapes_.resize(strings_.size());
+    return in_.ok();
+  }
+  bool at_end() const { return in_.at_end(); }
+  bool sound() const { return in_.ok() && ids_.ok() && sound_; }
+
+  std::uint64_t begin_trace() {
+    TraceId id;
+    id.hi = ids_.fixed<std::uint64_t>();
+    id.lo = ids_.fixed<std::uint64_t>();
+    trace_text_ = to_string(id);
+    return in_.varint();
+  }
+
+  // `text` null: only past it.
+  void document(PackedDocument& out, std::string* text) {
+    out.received_ms += in_.zigzag();
+    out.lsn += static_cast<std::uint64_t>(in_.zigzag());
+    const auto number = in_.varint();
+    if (number >= shapes_.size()) {
+      sound_ = false;
+      return;
+    }
+    auto& shape = shapes_[static_cast<std::size_t>(number)];
+    if (!shape.known) shape.read(strings_[static_cast<std::size_t>(number)]);
+    for (const auto& [literal, mark] : shape.pieces) {
+      if (text == nullptr) {
+        pass(mark);
+        continue;
+      }
+      text->append(literal);
+      value(mark, *text);
+    }
+    if (text != nullptr) text->append(shape.tail);
+  }
+
+ private:
+  std::string_view text_of(std::uint64_t number) {
+    if (number < strings_.size()) return strings_[static_cast<std::size_t>(number)];
+    sound_ = false;
+    return {};
+  }
+  // Decimals follow one another, so each must be read.
+  std::pair<std::int64_t, std::size_t> decimal() {
+    const auto code = in_.varint();
+    const std::size_t places = code & 7;
+    const auto difference = static_cast<std::int64_t>(code >> 4) ^ -static_cast<std::int64_t>(code >> 3 & 1);
+    // Unsigned, because damage that passes the checks must not be undefined.
+    const auto value = static_cast<std::int64_t>(static_cast<std::uint64_t>(before_decimal_ / kPowers[7 - places]) +
+                                                 static_cast<std::uint64_t>(difference));
+    before_decimal_ = static_cast<std::int64_t>(static_cast<std::uint64_t>(value) *
+                                                static_cast<std::uint64_t>(kPowers[7 - places]));
+    return {value, places};
+  }
+  void pass(char mark) {
+    if (mark == kDecimal) decimal();
+    else if (mark == kId) ids_.raw(8);
+    else if (mark == kWideId) ids_.raw(16);
+    else if (mark != kTrace) in_.varint();
+  }
+  void value(char mark, std::string& text) {
+    switch (mark) {
+      case kVerbatim: text += text_of(in_.varint()); return;
+      case kInteger: append_number(in_.zigzag(), 0, text); return;
+      case kDecimal: {
+        const auto [value, places] = decimal();
+        append_number(value, places, text);
+        return;
+      }
+      default: break;
+    }
+    text.push_back('"');
+    if (mark == kText) text += text_of(in_.varint());
+    else if (mark == kTrace) text += trace_text_;
+    else append_hex(ids_.raw(mark == kId ? 8 : 16), text);
+    text.push_back('"');
+  }
+
+  ByteReader in_, ids_;
+  std::vector<std::string_view> strings_;
+  std::vector<Shape> shapes_;  // of the strings that are one
+  std::string trace_text_;
+  std::int64_t before_decimal_ = 0;
+  bool sound_ = true;
+};
 
 }  // namespace
 
@@ -224,73 +344,25 @@ Status unpack_documents(std::string_view block, const std::function<bool(std::si
   ByteReader whole(block);
   const auto packed = whole.text();
   const auto sum = whole.fixed<std::uint32_t>();
-  ByteReader ids(whole.rest());
-  if (!whole.ok() || crc32c(whole.rest()) != sum) return Error::corrupt("stored ids fail their check");
+  const auto ids = whole.rest();
+  if (!whole.ok() || crc32c(ids) != sum) return Error::corrupt("stored ids fail their check");
   TRY(const auto raw, unpack_blob(packed));
-  ByteReader in(raw);
-  const auto n = in.varint();
-  if (n > raw.size()) return corrupt();
-  std::vector<std::string_view> strings;
-  strings.reserve(static_cast<std::size_t>(n));
-  for (std::uint64_t i = 0; i < n; ++i) strings.push_back(in.text());
-  bool sound = true;
-  const auto text_of = [&](std::uint64_t number) -> std::string_view {
-    if (number < strings.size()) return strings[static_cast<std::size_t>(number)];
-    sound = false;
-    return {};
-  };
+  Unpacker unpacker(raw, ids);
+  if (!unpacker.read_strings()) return corrupt();
   PackedDocument out;
-  std::int64_t before_decimal = 0;
   std::string text;
-  for (std::size_t trace = 0; !in.at_end() && in.ok() && sound; ++trace) {
+  for (std::size_t trace = 0; !unpacker.at_end() && unpacker.sound(); ++trace) {
     const bool keep = wanted(trace);
-    TraceId id;
-    id.hi = ids.fixed<std::uint64_t>();
-    id.lo = ids.fixed<std::uint64_t>();
-    const auto trace_text = keep ? to_string(id) : std::string();
-    for (auto left = in.varint(); left > 0 && in.ok() && sound; --left) {
-      out.received_ms += in.zigzag();
-      out.lsn += static_cast<std::uint64_t>(in.zigzag());
+    for (auto left = unpacker.begin_trace(); left > 0 && unpacker.sound(); --left) {
       text.clear();
-      for (const char c : text_of(in.varint())) {
-        switch (c) {
-          case kText:
-            text.push_back('"');
-            text += text_of(in.varint());
-            text.push_back('"');
-            break;
-          case kVerbatim: text += text_of(in.varint()); break;
-          case kInteger: append_number(in.zigzag(), 0, text); break;
-          case kDecimal: {
-            const auto code = in.varint();
-            const std::size_t places = code & 7;
-            const auto difference = static_cast<std::int64_t>(code >> 4) ^ -static_cast<std::int64_t>(code >> 3 & 1);
-            // Unsigned, because damage that passes the checks must not be undefined.
-            const auto value = static_cast<std::int64_t>(static_cast<std::uint64_t>(before_decimal / kPowers[7 - places]) +
-                                                         static_cast<std::uint64_t>(difference));
-            before_decimal = static_cast<std::int64_t>(static_cast<std::uint64_t>(value) *
-                                                       static_cast<std::uint64_t>(kPowers[7 - places]));
-            append_number(value, places, text);
-            break;
-          }
-          case kTrace:
-          case kId:
-          case kWideId:
-            text.push_back('"');
-            if (c == kTrace) text += trace_text;
-            else append_hex(ids.raw(c == kId ? 8 : 16), text);
-            text.push_back('"');
-            break;
-          default: text.push_back(c);
-        }
-      }
+      unpacker.document(out, keep ? &text : nullptr);
       if (!keep) continue;
-      if (!in.ok() || !ids.ok() || !sound) return corrupt();
+      if (!unpacker.sound()) return corrupt();
       out.text = text;
       document(trace, out);
     }
   }
-  if (!in.ok() || !ids.ok() || !sound) return corrupt();
+  if (!unpacker.sound()) return corrupt();
   return Ok{};
 }
 

@@ -10,7 +10,7 @@
 // document is appended. Whatever the base holds up to its last LSN is skipped, so a record that is
 // replayed after its trace was sealed counts once.
 //
-// Locks, in this order: gate_ (shared: sums over head and buckets; exclusive: a sealing becomes
+// Locks, in this order: sealing_, places_, gate_ (shared: sums over head and buckets; exclusive: a sealing becomes
 // visible), head_, then one bucket's own. Building and compressing happen under none of them.
 #pragma once
 
@@ -149,6 +149,7 @@ class Engine final : public TraceStore {
   Status erase(std::string_view account, std::string_view region) override;
   std::vector<TraceScope> scopes() const override;
   Status seal_all() override;
+  std::size_t merge_small_runs() override;
   Stats stats() const override;
 
  private:
@@ -181,6 +182,8 @@ class Engine final : public TraceStore {
   Status seal(std::vector<HeadKey> keys);
   Status seal_group(std::uint64_t number, std::int64_t day,
                     std::vector<WholePtr>& group);
+  // Small runs of a day become one. Also called by tick(); gives how many runs are gone.
+  std::size_t merge_day(std::uint64_t number, std::int64_t day, const std::shared_ptr<Bucket>& where);
   void report_applied();
   void drop_old_days(Timestamp now);
   void drop_erased_scopes();
@@ -196,7 +199,11 @@ class Engine final : public TraceStore {
   mutable Guarded<Catalogue> catalogue_;
   Guarded<Days> days_;
   std::shared_mutex gate_;
-  std::mutex sealing_;  // one sealing at a time
+  std::mutex sealing_;  // one sealing or merging at a time
+  // Shared by whoever goes from a place in a run to what lies there; exclusive: a merging becomes visible.
+  std::shared_mutex places_;
+  std::atomic<std::uint64_t> merged_{0};  // bases found before the last merging are not kept
+  std::int64_t merge_due_ms_ = 0;         // of tick() alone
   Shelf<DocumentParser> parsers_;
   Shelf<TraceAssembler> assemblers_;
   Lsn replay_from_ = 0;  // records at or below were applied before the last stop

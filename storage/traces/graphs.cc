@@ -88,6 +88,7 @@ Result<Graph> Engine::graph(const TraceScope& scope, Timestamp from, Timestamp t
   }
 
   const auto resolve = resolver(scope);
+  const std::shared_lock places(places_);
   const std::shared_lock gate(gate_);
   const auto fresh = whole_head(*number, scope);
   const IdSet in_head(fresh);

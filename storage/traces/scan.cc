@@ -94,7 +94,7 @@ class Scan {
   Scan(const TraceScan& spec, std::vector<std::pair<std::int64_t, std::shared_ptr<Bucket>>> days)
       : spec_(spec), days_(std::move(days)), clauses_(days_.size()) {}
 
-  Status find_runs(std::uint64_t scope, std::atomic<std::uint64_t>& damaged) {
+  void find_runs(std::uint64_t scope, std::atomic<std::uint64_t>& damaged) {
     for (std::uint32_t b = 0; b < days_.size(); ++b) {
       auto& where = *days_[b].second;
       auto runs = where.runs(scope);
@@ -104,19 +104,12 @@ class Scan {
       }
       for (const auto& info : *runs)
         if (overlaps(info, spec_) && !(spec_.after && info.start_min_us > spec_.after->start_us)) runs_.push_back({b, info});
-      for (const auto& terms : spec_.terms) {
-        auto& sum = clauses_[b].emplace_back();
-        for (const auto term : terms) {
-          TRY(auto places, where.postings(scope, term));
-          for (auto& [run, ordinals] : places) {
-            auto& list = sum[run];
-            list.insert(list.end(), ordinals.begin(), ordinals.end());
-          }
-        }
+      if (!find_postings(b, scope)) {  // without its index a day is looked at trace by trace
+        ++damaged;
+        clauses_[b].clear();
       }
     }
     std::sort(runs_.begin(), runs_.end(), [](const RunToScan& a, const RunToScan& b) { return a.info.start_max_us > b.info.start_max_us; });
-    return Ok{};
   }
 
   void add(const Candidate& candidate) {
@@ -138,6 +131,20 @@ class Scan {
   Bucket& bucket(const Candidate& candidate) { return *days_[candidate.bucket].second; }
 
  private:
+  bool find_postings(std::uint32_t day, std::uint64_t scope) {
+    for (const auto& terms : spec_.terms) {
+      auto& sum = clauses_[day].emplace_back();
+      for (const auto term : terms) {
+        auto places = days_[day].second->postings(scope, term);
+        if (!places.ok()) return false;
+        for (auto& [run, ordinals] : *places) {
+          auto& list = sum[run];
+          list.insert(list.end(), ordinals.begin(), ordinals.end());
+        }
+      }
+    }
+    return true;
+  }
   bool open(const RunToScan& run, std::int64_t& in_range) {
     const auto& clauses = clauses_[run.bucket];
     const bool hopeless = std::any_of(clauses.begin(), clauses.end(),
@@ -158,10 +165,14 @@ class Scan {
           if (ordinal < hits.size() && hits[ordinal] == std::min<std::size_t>(c, 255))
             hits[ordinal] = static_cast<std::uint8_t>(std::min<std::size_t>(c + 1, 255));
     }
+    // As it was when the runs were listed: a trace that moves to a later run now is still seen here.
+    std::size_t next_dead = 0;
+    const auto& dead = run.info.dead;
     const std::size_t before = candidates_.size();
     for (std::uint32_t ordinal = 0; ordinal < rows.size(); ++ordinal) {
       const auto& row = rows[ordinal];
-      if ((*columns)->dead[ordinal] || !row_in_range(row, spec_) || !comes_after(row, spec_)) continue;
+      while (next_dead < dead.size() && dead[next_dead] < ordinal) ++next_dead;
+      if ((next_dead < dead.size() && dead[next_dead] == ordinal) || !row_in_range(row, spec_) || !comes_after(row, spec_)) continue;
       ++in_range;
       if (!clauses.empty() && (hopeless || hits[ordinal] != wanted)) continue;
       if (row_passes(row, spec_)) candidates_.push_back({{row.start_us, row.id_low}, run.bucket, ordinal, run.info.run});
@@ -195,8 +206,9 @@ Result<TraceStore::ScanTotals> Engine::scan(const TraceScope& scope, const Trace
     from_day = floor_div(spec.from_ms, kDayMs) - 1;
     to_day = floor_div(spec.to_ms, kDayMs) + 1;
   }
+  const std::shared_lock places(places_);
   Scan scan(spec, buckets(from_day, to_day));
-  TRYV(scan.find_runs(*number, damaged_blocks_));
+  scan.find_runs(*number, damaged_blocks_);
   for (std::size_t i = 0; i < fresh.size(); ++i) {
     const auto& row = fresh[i]->row;
     if (!row_in_range(row, spec) || !comes_after(row, spec) || !trace_in_range(*fresh[i]->trace, spec)) continue;

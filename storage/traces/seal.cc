@@ -7,6 +7,7 @@ namespace fog::traces {
 namespace {
 
 constexpr std::size_t kRunTracesMax = 4096;
+constexpr std::int64_t kMergeEveryMs = 600'000;
 
 }  // namespace
 
@@ -56,6 +57,10 @@ void Engine::tick(Timestamp now) {
   }
   if (auto sealed = seal(std::move(ready)); !sealed.ok())
     LOG_ERROR("traces: sealing failed, will be tried again: {}", sealed.error().message());
+  if (to_ms(now) >= merge_due_ms_ || to_ms(now) < merge_due_ms_ - kMergeEveryMs) {
+    merge_due_ms_ = to_ms(now) + kMergeEveryMs;
+    merge_small_runs();
+  }
   report_applied();
 }
 
@@ -137,7 +142,8 @@ Status Engine::seal_group(std::uint64_t number, std::int64_t day,
   }
   const auto where = bucket(day, true);
   if (!where) return Error::busy("the file of a day can't be opened");
-  const auto plan = plan_seal(items, resolver(scope));
+  const auto resolve = resolver(scope);
+  const auto plan = plan_seal(items, &resolve);
 
   const std::unique_lock gate(gate_);
   TRYV(where->seal(number, plan));

@@ -23,6 +23,7 @@ std::shared_ptr<const Base> Engine::find_base(std::uint64_t scope, TraceId id,
   std::vector<std::int64_t> days{id_day};
   for (const auto day : {start_day, start_day - 1, start_day + 1})
     if (day != id_day) days.push_back(day);
+  const std::shared_lock places(places_);
   for (const auto day : days) {
     const auto where = bucket(day, false);
     if (!where) continue;
@@ -30,7 +31,8 @@ std::shared_ptr<const Base> Engine::find_base(std::uint64_t scope, TraceId id,
     if (!found.ok() || !*found) continue;
     auto facts = where->facts((*found)->place);
     auto documents = where->documents((*found)->place);
-    if (!facts.ok() || !documents.ok()) continue;  // damaged: what comes now stands alone
+    // Damaged: what comes now stands alone.
+    if (!facts.ok() || !documents.ok() || facts->id != id) continue;
     auto base = std::make_shared<Base>();
     base->day = day;
     base->place = (*found)->place;
@@ -43,6 +45,7 @@ std::shared_ptr<const Base> Engine::find_base(std::uint64_t scope, TraceId id,
 }
 
 WholePtr Engine::whole(const HeadKey& key, const TraceScope& scope, bool keep) {
+  const auto merged = merged_.load();
   auto out = std::make_shared<Whole>();
   out->key = key;
   std::vector<Update> updates;
@@ -89,7 +92,7 @@ WholePtr Engine::whole(const HeadKey& key, const TraceScope& scope, bool keep) {
   if (!keep) return out;
   auto head = head_.lock();
   const auto found = head->traces.find(key);
-  if (found != head->traces.end() && found->second.version == out->version) {
+  if (found != head->traces.end() && found->second.version == out->version && merged_ == merged) {
     found->second.base_known = true;
     found->second.base = out->base;
     found->second.whole = out;
@@ -129,6 +132,7 @@ std::optional<TraceStore::TraceDocuments> Engine::documents(const TraceScope& sc
   if (!number) return std::nullopt;
   if (const auto one = whole({*number, id}, scope, true))
     return TraceDocuments{one->trace, one->documents};
+  const std::shared_lock places(places_);
   // The day in the id first; an id from elsewhere may lie in any.
   const std::int64_t id_day = id.epoch_s() * 1000 / kDayMs;
   auto all = buckets(id_day, id_day);
@@ -140,7 +144,7 @@ std::optional<TraceStore::TraceDocuments> Engine::documents(const TraceScope& sc
     if (!found.ok() || !*found) continue;
     auto facts = where->facts((*found)->place);
     auto documents = where->documents((*found)->place);
-    if (!facts.ok() || !documents.ok()) return std::nullopt;
+    if (!facts.ok() || !documents.ok() || facts->id != id) return std::nullopt;
     return TraceDocuments{std::make_shared<const Trace>(std::move(*facts)), std::move(*documents)};
   }
   return std::nullopt;
