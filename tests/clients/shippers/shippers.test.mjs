@@ -102,7 +102,7 @@ test('bunyan-cloudwatch', async () => {
 });
 
 const metric = async (namespace, name, dimensions, stat = 'Sum') => {
-  const {CloudWatchClient, GetMetricStatisticsCommand} = require('@aws-sdk/client-cloudwatch');
+  const {CloudWatchClient, GetMetricStatisticsCommand} = require('../js/node_modules/@aws-sdk/client-cloudwatch');
   const client = new CloudWatchClient({endpoint: server.url, region: 'us-east-1', credentials: {accessKeyId: 'test', secretAccessKey: 'test'}});
   const answer = await client.send(new GetMetricStatisticsCommand({
     Namespace: namespace, MetricName: name, Statistics: [stat], Period: 3600, StartTime: new Date(Date.now() - 7_200_000), EndTime: new Date(Date.now() + 3_600_000),
@@ -114,10 +114,7 @@ const metric = async (namespace, name, dimensions, stat = 'Sum') => {
 test('aws-embedded-metrics through the agent port', async () => {
   await child(`
     import emf from 'aws-embedded-metrics';
-    const {Configuration, StorageResolution, Unit, createMetricsLogger} = emf;
-    Configuration.environmentOverride = 'Agent';
-    Configuration.agentEndpoint = 'tcp://${server.emf}';
-    Configuration.serviceName = 'cart'; Configuration.serviceType = 'node'; Configuration.logGroupName = 'cart-metrics'; Configuration.logStreamName = 'i-1';
+    const {StorageResolution, Unit, createMetricsLogger} = emf;
     const metrics = createMetricsLogger();
     metrics.setNamespace('shop');
     metrics.setDimensions({route: '/buy'}, {route: '/buy', user: 'ada'});
@@ -126,7 +123,8 @@ test('aws-embedded-metrics through the agent port', async () => {
     metrics.setProperty('requestId', 'r-1');
     await metrics.flush();
     setTimeout(() => process.exit(0), 300);
-  `, {});
+  `, {AWS_EMF_ENVIRONMENT: 'Agent', AWS_EMF_AGENT_ENDPOINT: `tcp://${server.emf}`, AWS_EMF_SERVICE_NAME: 'cart', AWS_EMF_SERVICE_TYPE: 'node',
+      AWS_EMF_LOG_GROUP_NAME: 'cart-metrics', AWS_EMF_LOG_STREAM_NAME: 'i-1'});
   await until(async () => await metric('shop', 'latency', {route: '/buy'}) === 60);
   assert.equal(await metric('shop', 'latency', {route: '/buy', user: 'ada'}, 'Maximum'), 30);
   assert.equal(await metric('shop', 'latency', {route: '/buy'}, 'SampleCount'), 3);
