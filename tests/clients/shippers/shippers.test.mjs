@@ -117,7 +117,7 @@ test('aws-embedded-metrics through the agent port', async () => {
     const {StorageResolution, Unit, createMetricsLogger} = emf;
     const metrics = createMetricsLogger();
     metrics.setNamespace('shop');
-    metrics.setDimensions({route: '/buy'}, {route: '/buy', user: 'ada'});
+    metrics.setDimensions([{route: '/buy'}, {route: '/buy', user: 'ada'}]);
     for (const ms of [10, 20, 30]) metrics.putMetric('latency', ms, Unit.Milliseconds);
     metrics.putMetric('fast', 1, Unit.Count, StorageResolution.High);
     metrics.setProperty('requestId', 'r-1');
