@@ -111,7 +111,7 @@ class Tail(threading.Thread):
         try:
             while not self.over:
                 self.bytes += len(self.answer.read1(1 << 20))
-        except OSError:
+        except (OSError, http.client.HTTPException):
             pass
 
     def end(self):
