@@ -117,6 +117,7 @@ class TestMetricFilters:
         assert total(fresh, "ms", dimensions=[{"Name": "Route", "Value": "/a"}]) == 5
         assert logs.describe_log_groups()["logGroups"][0]["metricFilterCount"] == 2
 
+    @newest_boto
     def test_describe(self, aws):
         logs = aws("logs")
         for group in ("/b", "/a"):
@@ -161,6 +162,7 @@ class TestMetricFilters:
                                                metricTransformations=transformation(**more)), code, start=start, status=400)
         assert logs.describe_metric_filters()["metricFilters"] == []
 
+    @newest_boto
     def test_more_refusals(self, aws):
         logs = aws("logs")
         put_one = {"filterName": "f", "filterPattern": "", "metricTransformations": transformation()}
@@ -324,6 +326,7 @@ class TestSubscriptionFilters:
         message = until(lambda: aws.server.control("GET", "outbox?protocol=sms")["messages"])[0]
         assert [e["message"] for e in opened(message["message"])["logEvents"]] == ["ERROR here"]
 
+    @newest_boto
     def test_describe_and_refusals(self, aws):
         logs = aws("logs")
         make(logs)
@@ -485,6 +488,7 @@ newer_boto = pytest.mark.skipif(not hasattr(__import__("botocore.config").config
                                 reason="this botocore cannot leave the host prefix out")
 
 
+@newest_boto
 @newer_boto
 class TestLiveTail:
     def test_three_groups_and_a_pattern(self, aws):
