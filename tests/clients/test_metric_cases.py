@@ -3,11 +3,13 @@
 Each case has an account of its own on one server whose clock stands where the cases say. Metrics with
 no name are App/<id>; distinct periods are as the case says.
 """
+import gzip
 import itertools
 import json
 import math
 import pathlib
 import sys
+import urllib.error
 import urllib.request
 from datetime import datetime, timedelta, timezone
 
@@ -149,3 +151,14 @@ def test_metrics_insights(frozen, inventory, case):
         if want.get("label") is not None:
             assert result["Label"] == want["label"]
         assert close(on_slots(result, DAY, 60, 3), want["values"])
+
+
+def test_a_body_that_inflates_beyond_forty_mebibytes(frozen):
+    """41 MiB of blanks in some 40 KB: refused before anything of it is kept."""
+    body = gzip.compress(b'{"Namespace":"App",' + b" " * (41 << 20) + b'"MetricData":[]}', 9)
+    request = urllib.request.Request(f"{frozen.url}/", data=body, method="POST", headers={
+        "Content-Type": "application/x-amz-json-1.0", "Content-Encoding": "gzip", "X-Amz-Target": "GraniteServiceVersion20100801.PutMetricData"})
+    with pytest.raises(urllib.error.HTTPError) as failure:
+        urllib.request.urlopen(request, timeout=30)
+    assert failure.value.code == 413
+    assert failure.value.headers["x-amzn-query-error"] == "RequestEntityTooLarge;Sender"
