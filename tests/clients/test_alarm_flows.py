@@ -271,7 +271,7 @@ def test_terraform_metric_alarm(aws):
     for key, value in wanted.items():
         if key != "Metrics":
             assert found[key] == value, key
-    shown = {m["Id"]: m for m in found["Metrics"]}
+    shown = {m["Id"]: json.loads(json.dumps(m)) for m in found["Metrics"]}
     for query in wanted["Metrics"]:
         expected = json.loads(json.dumps(query))
         got = shown[query["Id"]]

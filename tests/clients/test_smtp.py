@@ -226,6 +226,6 @@ def test_lambda_errors_lab(mailed, relay):
                  "- AWS Account:                000000000000", "- MetricNamespace:                     AWS/Lambda", "- Statistic:                           Sum",
                  "- Dimensions:                          [FunctionName = predict]"):
         assert line in text.split("\n"), line
-    server.advance(600)
+    server.advance(1200)  # past the range that evaluation looks back over
     assert cw.describe_alarms()["MetricAlarms"][0]["StateValue"] == "OK"
     until(lambda: sum(m["Subject"] == 'OK: "mlops-lambda-errors" in US East (N. Virginia)' for m in relay.mails) == 2)
