@@ -18,6 +18,10 @@ constexpr std::size_t kExactBytesRows = 8192;
 
 using Steady = std::chrono::steady_clock;
 
+// The block that this thread works on turned out to be damaged: its events are left out, the store has
+// counted them, and the query goes on.
+thread_local bool block_damaged = false;
+
 // The part of a query that runs block by block.
 class BlockStage {
  public:
@@ -60,6 +64,7 @@ class BlockStage {
 
   // One block through the leading commands. Null: nothing left.
   BatchPtr process(std::unique_ptr<LogBlock> block) {
+    block_damaged = false;
     auto fail = [this](Error error) {
       run_.fail(std::move(error));
       return BatchPtr{};
@@ -106,7 +111,7 @@ class BlockStage {
       rows.visit([&](std::size_t row) { batch->sel[--left] = static_cast<std::uint32_t>(row); });
     for (const Node* filter : filters_) batch->filter(*filter);
     count(scanned, batch->sel.size(), bytes);
-    if (batch->sel.empty() || run_.stop()) return nullptr;
+    if (batch->sel.empty() || block_damaged || run_.stop()) return nullptr;
     BatchPtr result = batch;
     for (std::size_t k = 0; k < lead_; ++k) {
       // The filters at the head have run already.
@@ -115,7 +120,7 @@ class BlockStage {
       if (!next.ok()) return fail(std::move(next).error());
       result = std::move(next).value();
     }
-    return result->sel.empty() ? nullptr : result;
+    return result->sel.empty() || block_damaged ? nullptr : result;
   }
 
   // Runs visit(index, batch) for every block; in parallel, in no particular order, and with a null
@@ -299,7 +304,7 @@ class BestRows {
     for (std::size_t k = 0; k < width; ++k) columns.push_back(batch->eval(*sort_->keys()[k].node));
     const std::int64_t* times = batch->times();
     const std::uint64_t* sequences = batch->sequences();
-    if (run_.stop()) return;
+    if (block_damaged || run_.stop()) return;
     // Rows worse than the worst of a full house need no closer look.
     std::optional<Candidate> bound;
     {
@@ -426,7 +431,7 @@ Result<BatchPtr> all_rows(Run& run, BlockStage& stage, const std::set<int>& slot
                }
                const std::int64_t* times = batch->times();
                const std::uint64_t* sequences = batch->sequences();
-               if (times == nullptr || sequences == nullptr) return;
+               if (times == nullptr || sequences == nullptr || block_damaged) return;
                for (std::uint32_t row : batch->sel) {
                  chunk.times.push_back(times[row]);
                  chunk.sequences.push_back(sequences[row]);
@@ -487,6 +492,7 @@ Status merge_parts(Run& run, BlockStage& stage, Part& into, Make&& make) {
                if (batch) {
                  part = make();
                  part->add(*batch);
+                 if (block_damaged) part.reset();
                  batch.reset();
                }
                std::scoped_lock lock(mutex);
@@ -609,6 +615,10 @@ bool Run::stop() {
 }
 
 void Run::fail(Error error) {
+  if (error.kind() == ErrorKind::kCorrupt) {
+    block_damaged = true;
+    return;
+  }
   std::scoped_lock lock(mutex_);
   if (!error_) error_ = std::move(error);
   failed_ = true;
