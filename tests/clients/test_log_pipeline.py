@@ -438,7 +438,7 @@ class TestCrash:
 
         def delivered():
             return {e["message"] for body in sink.taken() for e in opened(body)["logEvents"]} >= set(sent)
-        until(delivered)
+        until(delivered, 60)
         lines = [e["message"] for body in sink.taken() for e in opened(body)["logEvents"]]
         seen = list(dict.fromkeys(lines))
         wanted = set(sent)
