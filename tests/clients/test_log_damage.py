@@ -26,7 +26,7 @@ def count(client, group):
     end = int(time.time()) + 60
     query = client.start_query(logGroupName=group, startTime=end - 7200, endTime=end, queryString="filter strlen(@message) > 0 | stats count(*) as n")["queryId"]
     answer = until(lambda: (a := client.get_query_results(queryId=query))["status"] not in ("Scheduled", "Running") and a)
-    assert answer["status"] == "Complete"
+    assert answer["status"] == "Complete", answer
     return int(answer["results"][0][0]["value"]) if answer["results"] else 0
 
 

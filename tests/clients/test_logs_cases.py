@@ -3,7 +3,6 @@ import json
 import os
 import pathlib
 import shutil
-import signal
 import subprocess
 import threading
 import time
@@ -205,5 +204,5 @@ def test_aws_logs_tail_follows(aws):
         until(lambda: any("and once more" in line for line in lines), seconds=30)
         assert sum("before" in line for line in lines) == 1
     finally:
-        tail.send_signal(signal.SIGINT)
+        tail.terminate()
         tail.wait(10)

@@ -92,7 +92,8 @@ class Script {
 Result<OutboundResponse> call(PlainHttp& door, OutboundRequest request) {
   std::promise<Result<OutboundResponse>> promise;
   auto future = promise.get_future();
-  door.submit(*PlainHttp::parse(request.url), std::move(request), [&](Result<OutboundResponse> result) { promise.set_value(std::move(result)); });
+  const auto where = PlainHttp::parse(request.url).value();
+  door.submit(where, std::move(request), [&](Result<OutboundResponse> result) { promise.set_value(std::move(result)); });
   return future.get();
 }
 
@@ -156,7 +157,8 @@ TEST(PlainHttp, many_calls_share_few_connections) {
   std::atomic<int> done{0};
   for (int i = 0; i < 300; ++i) {
     OutboundRequest request{.url = peer.url()};
-    door.submit(*PlainHttp::parse(request.url), std::move(request), [&](Result<OutboundResponse> result) { done += result.ok() ? 1 : 1000; });
+    const auto where = PlainHttp::parse(request.url).value();
+  door.submit(where, std::move(request), [&](Result<OutboundResponse> result) { done += result.ok() ? 1 : 1000; });
   }
   for (int i = 0; i < 2000 && done < 300; ++i) std::this_thread::sleep_for(Millis(5));
   EXPECT_EQ(done, 300);
@@ -166,7 +168,7 @@ TEST(PlainHttp, many_calls_share_few_connections) {
 TEST(PlainHttp, nobody_there_and_nobody_answering) {
   PlainHttp door({});
   {
-    Script gone({{{}}});
+    Script gone(std::vector<Script::Step>(1));
     const std::string url = gone.url();
     const auto late = call(door, {.url = url, .timeout = Millis(150)});
     ASSERT_FALSE(late.ok());
@@ -178,13 +180,14 @@ TEST(PlainHttp, nobody_there_and_nobody_answering) {
 }
 
 TEST(PlainHttp, the_end_tells_everybody) {
-  Script silent({{{}}});
+  Script silent(std::vector<Script::Step>(1));
   std::atomic<int> told{0};
   {
     PlainHttp door({.connections_per_address_max = 2});
     for (int i = 0; i < 10; ++i) {
       OutboundRequest request{.url = silent.url()};
-      door.submit(*PlainHttp::parse(request.url), std::move(request), [&](Result<OutboundResponse> result) { told += result.ok() ? 100 : 1; });
+      const auto where = PlainHttp::parse(request.url).value();
+  door.submit(where, std::move(request), [&](Result<OutboundResponse> result) { told += result.ok() ? 100 : 1; });
     }
     std::this_thread::sleep_for(Millis(50));
   }

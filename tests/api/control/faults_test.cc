@@ -5,7 +5,7 @@
 
 #include <future>
 
-#include "api/sns/service.h"
+#include "api/sns/shapes.h"
 
 namespace fog {
 namespace {
@@ -13,7 +13,7 @@ namespace {
 const Registry& registry() {
   static const Registry registry = [] {
     Registry made;
-    made.add(sns::service());
+    made.add({.info = &sns::kService});
     return made;
   }();
   return registry;
