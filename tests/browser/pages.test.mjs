@@ -76,7 +76,7 @@ let details = [];
 test("sample data loads", async () => {
   await loadSamples(t.page, t.server.url);
   const now = Date.now() / 1000;
-  const traces = await t.api.xray("TraceSummaries", { StartTime: now - 1200, EndTime: now, FilterExpression: "fault = true" });
+  const traces = await t.api.xray("TraceSummaries", { StartTime: now - 10_700, EndTime: now, FilterExpression: "fault = true" });
   const rows = [{ id: "m1", metric: { Namespace: "Sample", MetricName: "InferenceLatency", Dimensions: [{ Name: "ModelName", Value: "gpt-4" }] }, stat: "p99" }, { id: "b1", expression: "ANOMALY_DETECTION_BAND(m1, 2)" }];
   const topic = "arn:aws:sns:us-east-1:000000000000:sample-ops";
   const groups = q("/sample/inference");

@@ -3,8 +3,13 @@ import json
 import re
 import time
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
+
+# Operations and members that a distribution's boto3 does not have yet.
+newest_boto = pytest.mark.skipif(tuple(map(int, boto3.__version__.split(".")[:2])) < (1, 40),
+                                 reason="this boto3 does not know the operation")
 
 
 def refused(call, code, message=None, *, start=None, status=None, exception=None):

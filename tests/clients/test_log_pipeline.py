@@ -9,10 +9,9 @@ import sys
 import threading
 import time
 
-import boto3
 import pytest
 
-from expect import pages, refused, until
+from expect import newest_boto, pages, refused, until
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "run"))
 from client import Client  # noqa: E402
@@ -22,9 +21,6 @@ from sink import Sink  # noqa: E402
 FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:sink"
 STREAM = "arn:aws:kinesis:us-east-1:000000000000:stream/sink"
 ROLE = "arn:aws:iam::000000000000:role/r"
-
-
-newest_boto = pytest.mark.skipif(tuple(map(int, boto3.__version__.split(".")[:2])) < (1, 40), reason="this boto3 does not know the operation")
 
 
 @pytest.fixture

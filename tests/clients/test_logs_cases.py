@@ -9,7 +9,7 @@ import time
 
 import pytest
 from botocore.exceptions import ClientError
-from expect import refused, until
+from expect import newest_boto, refused, until
 
 CLI = "/usr/bin/aws"  # the one of PyPI has no `logs tail`
 CASES = pathlib.Path(__file__).resolve().parents[1] / "query"
@@ -122,6 +122,7 @@ def window():
     return end - 7200, end
 
 
+@newest_boto
 def test_more_than_ten_thousand_rows_come_in_pages(many):
     start, end = window()
     answer = ask(many, "/many", "fields n | sort n asc | limit 25000", start, end)

@@ -3,7 +3,7 @@ import json
 import time
 
 import pytest
-from expect import refused, until
+from expect import newest_boto, refused, until
 
 TARGET, ROLE = "arn:aws:kinesis:us-east-1:111122223333:stream/s", "arn:aws:iam::111122223333:role/r"
 
@@ -109,6 +109,7 @@ def test_destinations(logs):
     assert logs.describe_destinations()["destinations"] == []
 
 
+@newest_boto
 def test_resource_policies(logs):
     document = json.dumps({"Version": "2012-10-17", "Statement": []})
     made = logs.put_resource_policy(policyName="p", policyDocument=document)["resourcePolicy"]

@@ -8,7 +8,7 @@ import urllib.request
 
 import pytest
 from client import Client
-from expect import refused, until
+from expect import newest_boto, refused, until
 from server import Server
 
 GROUP = "/tasks"
@@ -216,6 +216,7 @@ def test_bad_scheduled_queries(aws, more, start):
 
 # ---- anomaly detectors --------------------------------------------------------------------------------
 
+@newest_boto
 def test_a_new_pattern_is_an_anomaly(aws):
     logs = aws("logs")
     logs.create_log_group(logGroupName=GROUP)
@@ -253,6 +254,7 @@ def test_a_new_pattern_is_an_anomaly(aws):
     assert logs.list_anomalies()["anomalies"] == []
 
 
+@newest_boto
 def test_bad_detectors(aws):
     logs = aws("logs")
     fill(logs, ["x"])

@@ -8,7 +8,7 @@ import {CloudWatchLogsClient, CreateLogGroupCommand, CreateLogStreamCommand, Get
 import {startServer, until} from '../js/server.mjs';
 
 const require = createRequire(import.meta.url);
-const LINES = Number(process.env.FOGWATCH_SHIPPER_LINES ?? 20_000);
+const LINES = Number(process.env.FOGWATCH_SHIPPER_LINES ?? 3_000);
 let server, logs;
 
 before(async () => {
@@ -90,9 +90,11 @@ test('pino transport', async () => {
       logger.info({i});
       if (i % 1000 === 999) await new Promise(resolve => setTimeout(resolve, 5));
     }
-    await new Promise(resolve => logger.flush(resolve));
+    // Neither flush's callback nor the close event always comes; the lines do.
+    logger.flush(() => {});
+    await new Promise(resolve => setTimeout(resolve, 2000));
     transport.end();
-    await new Promise(resolve => setTimeout(resolve, 5000));  // its close event does not always come
+    await new Promise(resolve => setTimeout(resolve, 3000));
     process.exit(0);
   `, {AWS_ENDPOINT_URL: server.url});
   await complete('/pino', 's', m => JSON.parse(m).i);
