@@ -91,22 +91,15 @@ class MetricUpkeep final : public Worker {
   MetricStore& store_;
 };
 
-class ForgetMetrics final : public Resettable {
+// What a reset asks of a store, by the store's own word for it.
+template <typename Store, Status (Store::*Erase)(std::string_view account, std::string_view region)>
+class Forget final : public Resettable {
  public:
-  explicit ForgetMetrics(MetricStore& store) : store_(store) {}
-  Status reset(std::string_view account, std::string_view region) override { return store_.reset(account, region); }
+  explicit Forget(Store& store) : store_(store) {}
+  Status reset(std::string_view account, std::string_view region) override { return (store_.*Erase)(account, region); }
 
  private:
-  MetricStore& store_;
-};
-
-class ForgetWaitingResources final : public Resettable {
- public:
-  explicit ForgetWaitingResources(ResourceLog& log) : log_(log) {}
-  Status reset(std::string_view account, std::string_view region) override { return log_.erase_scope(account, region); }
-
- private:
-  ResourceLog& log_;
+  Store& store_;
 };
 
 // Makes the key that signs notifications, once the server has been up for a moment; forgets archived
@@ -132,24 +125,6 @@ class SnsUpkeep final : public Worker {
   WorkerPool& pool_;
   bool asked_ = false;
   Timestamp next_trim_{};
-};
-
-class ForgetTraces final : public Resettable {
- public:
-  explicit ForgetTraces(TraceStore& store) : store_(store) {}
-  Status reset(std::string_view account, std::string_view region) override { return store_.erase(account, region); }
-
- private:
-  TraceStore& store_;
-};
-
-class ForgetResources final : public Resettable {
- public:
-  explicit ForgetResources(ResourceStore& store) : store_(store) {}
-  Status reset(std::string_view account, std::string_view region) override { return store_.erase_scope(account, region); }
-
- private:
-  ResourceStore& store_;
 };
 
 std::vector<sns::Target> delivery_targets(const Config& config) {
@@ -492,10 +467,10 @@ void App::Impl::start_workers() {
   // Who forgets what; resources go last, when nothing refers to them any more.
   forgetters = {queries.get(), log_pipeline.get(), logs.get(), xray.get(), alarms.get(), sns.get()};
   forgetters.push_back(sqs.get());
-  own_forgetters.push_back(std::make_unique<ForgetWaitingResources>(*resource_log));
-  own_forgetters.push_back(std::make_unique<ForgetMetrics>(*metrics));
-  own_forgetters.push_back(std::make_unique<ForgetTraces>(*traces));
-  own_forgetters.push_back(std::make_unique<ForgetResources>(*resources));
+  own_forgetters.push_back(std::make_unique<Forget<ResourceLog, &ResourceLog::erase_scope>>(*resource_log));
+  own_forgetters.push_back(std::make_unique<Forget<MetricStore, &MetricStore::reset>>(*metrics));
+  own_forgetters.push_back(std::make_unique<Forget<TraceStore, &TraceStore::erase>>(*traces));
+  own_forgetters.push_back(std::make_unique<Forget<ResourceStore, &ResourceStore::erase_scope>>(*resources));
   for (const auto& own : own_forgetters) forgetters.push_back(own.get());
 }
 

@@ -1,30 +1,11 @@
 #include "api/auth/sign.h"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 
 #include "api/auth/sigv4.h"
 #include "api/codec/text.h"
 
 namespace fog {
-namespace {
-
-std::string hmac(std::string_view key, std::string_view text) {
-  unsigned char out[EVP_MAX_MD_SIZE];
-  unsigned size = 0;
-  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(text.data()), text.size(), out,
-       &size);
-  return std::string(reinterpret_cast<const char*>(out), size);
-}
-
-std::string hex_of(std::string_view bytes) {
-  std::string out;
-  for (const char c : bytes) out += fmt::format("{:02x}", static_cast<unsigned char>(c));
-  return out;
-}
-
-}  // namespace
 
 void sign_request(OutboundRequest& request, std::string_view service, std::string_view region, std::string_view access_key,
                   std::string_view secret_key, Timestamp real_now) {
@@ -38,16 +19,19 @@ void sign_request(OutboundRequest& request, std::string_view service, std::strin
   std::string date;
   for (const char c : iso)
     if (c != '-' && c != ':') date += c;
-  const std::string day = date.substr(0, 8);
+  const sigv4::Signature signature{.algorithm = "AWS4-HMAC-SHA256",
+                                   .date = date.substr(0, 8),
+                                   .region = std::string(region),
+                                   .service = std::string(service),
+                                   .terminator = "aws4_request",
+                                   .time = date};
   const std::string canonical = fmt::format("{}\n{}\n\nhost:{}\nx-amz-date:{}\n\nhost;x-amz-date\n{}", request.method, path, host, date,
                                             sigv4::sha256_hex(request.body));
-  const std::string scope = fmt::format("{}/{}/{}/aws4_request", day, region, service);
-  const std::string to_sign = fmt::format("AWS4-HMAC-SHA256\n{}\n{}\n{}", date, scope, sigv4::sha256_hex(canonical));
-  const std::string key = hmac(hmac(hmac(hmac(fmt::format("AWS4{}", secret_key), day), region), service), "aws4_request");
   request.headers.emplace_back("X-Amz-Date", date);
-  request.headers.emplace_back("Authorization",
-                               fmt::format("AWS4-HMAC-SHA256 Credential={}/{}, SignedHeaders=host;x-amz-date, Signature={}", access_key,
-                                           scope, hex_of(hmac(key, to_sign))));
+  request.headers.emplace_back(
+      "Authorization", fmt::format("AWS4-HMAC-SHA256 Credential={}/{}/{}/{}/aws4_request, SignedHeaders=host;x-amz-date, Signature={}", access_key,
+                                   signature.date, region, service,
+                                   sigv4::sign(secret_key, signature, sigv4::string_to_sign(signature, canonical))));
 }
 
 }  // namespace fog

@@ -1,9 +1,8 @@
 #include "api/sns/aws_request.h"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 
+#include "api/auth/sign.h"
 #include "api/sns/common.h"
 #include "api/sns/mail.h"
 
@@ -20,41 +19,12 @@ const Target* target_of(const Options& options, std::string_view arn) {
   return best;
 }
 
-std::string hmac(std::string_view key, std::string_view text) {
-  unsigned char out[EVP_MAX_MD_SIZE];
-  unsigned size = 0;
-  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(text.data()),
-       text.size(), out, &size);
-  return std::string(reinterpret_cast<const char*>(out), size);
-}
-
 std::string without_slash(std::string url) {
   while (url.ends_with('/')) url.pop_back();
   return url;
 }
 
 }  // namespace
-
-void sign_request(OutboundRequest& request, std::string_view service, std::string_view region, const Target& target,
-                  Timestamp real_now) {
-  const std::size_t scheme = request.url.find("://");
-  const std::size_t begin = scheme == std::string::npos ? 0 : scheme + 3;
-  const std::size_t slash = std::min(request.url.find('/', begin), request.url.size());
-  const std::string host = request.url.substr(begin, slash - begin);
-  const std::string path = slash == request.url.size() ? "/" : request.url.substr(slash);
-  const std::string iso = iso_time(real_now);  // 2012-05-02T00:54:06.655Z
-  const std::string day = iso.substr(0, 4) + iso.substr(5, 2) + iso.substr(8, 2);
-  const std::string date = day + "T" + iso.substr(11, 2) + iso.substr(14, 2) + iso.substr(17, 2) + "Z";
-  const std::string canonical = fmt::format("{}\n{}\n\nhost:{}\nx-amz-date:{}\n\nhost;x-amz-date\n{}", request.method,
-                                            path, host, date, hex(sha256(request.body)));
-  const std::string scope = fmt::format("{}/{}/{}/aws4_request", day, region, service);
-  const std::string to_sign = fmt::format("AWS4-HMAC-SHA256\n{}\n{}\n{}", date, scope, hex(sha256(canonical)));
-  const std::string key = hmac(hmac(hmac(hmac("AWS4" + target.secret_key, day), region), service), "aws4_request");
-  request.headers.emplace_back("X-Amz-Date", date);
-  request.headers.emplace_back(
-      "Authorization", fmt::format("AWS4-HMAC-SHA256 Credential={}/{}, SignedHeaders=host;x-amz-date, Signature={}",
-                                   target.access_key, scope, hex(hmac(key, to_sign))));
-}
 
 std::optional<OutboundRequest> send_message_request(const Options& options, Timestamp real_now,
                                                     std::string_view queue_arn, const QueueMessage& message) {
@@ -88,7 +58,7 @@ std::optional<OutboundRequest> send_message_request(const Options& options, Time
     body += fmt::format(R"(,"MessageSystemAttributes":{{"AWSTraceHeader":{{"DataType":"String","StringValue":{}}}}})",
                         json_string(message.trace_header));
   request.body = body + "}";
-  sign_request(request, "sqs", arn->region, *target, real_now);
+  sign_request(request, "sqs", arn->region, target->access_key, target->secret_key, real_now);
   return request;
 }
 
@@ -105,7 +75,7 @@ std::optional<OutboundRequest> invoke_request(const Options& options, Timestamp 
   request.url = without_slash(target->base_url) + path;
   request.headers = {{"Content-Type", "application/json"}, {"X-Amz-Invocation-Type", "Event"}};
   request.body = std::string(event);
-  sign_request(request, "lambda", arn->region, *target, real_now);
+  sign_request(request, "lambda", arn->region, target->access_key, target->secret_key, real_now);
   return request;
 }
 
@@ -120,7 +90,7 @@ std::optional<OutboundRequest> put_record_request(const Options& options, Timest
   request.url = without_slash(target->base_url) + "/";
   request.headers = {{"Content-Type", "application/x-amz-json-1.1"}, {"X-Amz-Target", "Firehose_20150804.PutRecord"}};
   request.body = fmt::format(R"({{"DeliveryStreamName":{},"Record":{{"Data":"{}"}}}})", json_string(name), base64(record));
-  sign_request(request, "firehose", arn->region, *target, real_now);
+  sign_request(request, "firehose", arn->region, target->access_key, target->secret_key, real_now);
   return request;
 }
 

@@ -21,8 +21,4 @@ std::optional<OutboundRequest> invoke_request(const Options& options, Timestamp 
 std::optional<OutboundRequest> put_record_request(const Options& options, Timestamp real_now,
                                                   std::string_view stream_arn, std::string_view record);
 
-// Adds Host, X-Amz-Date and Authorization.
-void sign_request(OutboundRequest& request, std::string_view service, std::string_view region, const Target& target,
-                  Timestamp real_now);
-
 }  // namespace fog::sns
