@@ -19,7 +19,8 @@ set(CPACK_STRIP_FILES ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION net)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_PACKAGE_DEPENDS "adduser")
+# libcurl and cairo are opened at run time, so nothing in the program names them.
+set(CPACK_DEBIAN_PACKAGE_DEPENDS "adduser, libcurl4, libcairo2")
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA
     "${CMAKE_SOURCE_DIR}/docker/postinst;${CMAKE_SOURCE_DIR}/docker/prerm;${CMAKE_BINARY_DIR}/package/conffiles")

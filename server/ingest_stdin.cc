@@ -1,6 +1,5 @@
 #include "server/ingest_stdin.h"
 
-#include <curl/curl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <unistd.h>
@@ -15,6 +14,7 @@
 
 #include "api/codec/json.h"
 #include "api/codec/text.h"
+#include "server/late_curl.h"
 
 namespace fog {
 namespace {
@@ -42,7 +42,7 @@ std::string own_stream(bool lambda) {
 
 class Sender {
  public:
-  explicit Sender(const IngestOptions& options) : options_(options), curl_(::curl_easy_init(), ::curl_easy_cleanup) {}
+  explicit Sender(const IngestOptions& options) : options_(options), curl_(curl_easy_init(), curl_easy_cleanup) {}
 
   Status send(const std::vector<std::pair<std::int64_t, std::string>>& lines) {
     std::string body = fmt::format("{{\"logGroupName\":{},\"logStreamName\":{},\"logEvents\":[", quoted(options_.group), quoted(options_.stream));
@@ -90,7 +90,7 @@ class Sender {
     for (;;) {
       Answer answer;
       curl_slist* headers = nullptr;
-      const auto header = [&](const std::string& line) { headers = ::curl_slist_append(headers, line.c_str()); };
+      const auto header = [&](const std::string& line) { headers = curl_slist_append(headers, line.c_str()); };
       header("Content-Type: application/x-amz-json-1.1");
       header(fmt::format("X-Amz-Target: Logs_20140328.{}", operation));
       header(fmt::format("Authorization: AWS4-HMAC-SHA256 Credential={}/{}/{}/logs/aws4_request, SignedHeaders=host;x-amz-date, Signature=0",
@@ -98,20 +98,20 @@ class Sender {
       header("Expect:");
       if (options_.emf) header("x-amzn-logs-format: json/emf");
       CURL* handle = curl_.get();
-      ::curl_easy_setopt(handle, CURLOPT_URL, (options_.url + "/").c_str());
-      ::curl_easy_setopt(handle, CURLOPT_POSTFIELDS, body.c_str());
-      ::curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
-      ::curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers);
-      ::curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, keep);
-      ::curl_easy_setopt(handle, CURLOPT_WRITEDATA, &answer.body);
-      ::curl_easy_setopt(handle, CURLOPT_TIMEOUT, kTimeoutSeconds);
-      ::curl_easy_setopt(handle, CURLOPT_NOPROXY, "*");
-      const CURLcode code = ::curl_easy_perform(handle);
-      ::curl_slist_free_all(headers);
-      ::curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &answer.status);
+      curl_easy_setopt(handle, CURLOPT_URL, (options_.url + "/").c_str());
+      curl_easy_setopt(handle, CURLOPT_POSTFIELDS, body.c_str());
+      curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
+      curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers);
+      curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, keep);
+      curl_easy_setopt(handle, CURLOPT_WRITEDATA, &answer.body);
+      curl_easy_setopt(handle, CURLOPT_TIMEOUT, kTimeoutSeconds);
+      curl_easy_setopt(handle, CURLOPT_NOPROXY, "*");
+      const CURLcode code = curl_easy_perform(handle);
+      curl_slist_free_all(headers);
+      curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &answer.status);
       if (code == CURLE_OK && answer.status < 500) return answer;
       if (std::chrono::steady_clock::now() - began > kAwayMax)
-        return Error::busy(fmt::format("{}: {}", options_.url, code == CURLE_OK ? answer.body : ::curl_easy_strerror(code)));
+        return Error::busy(fmt::format("{}: {}", options_.url, code == CURLE_OK ? answer.body : curl_easy_strerror(code)));
       std::this_thread::sleep_for(pause);
       pause = std::min(pause * 2, std::chrono::milliseconds(2000));
     }
@@ -127,6 +127,7 @@ Status ingest_lines(int descriptor, IngestOptions options) {
   while (options.url.ends_with('/')) options.url.pop_back();
   if (options.lambda && !options.group.starts_with("/aws/lambda/")) options.group.insert(0, "/aws/lambda/");
   if (options.stream.empty()) options.stream = own_stream(options.lambda);
+  if (!open_curl().ok()) return open_curl().error();
   Sender sender(options);
   std::vector<std::pair<std::int64_t, std::string>> lines;
   std::size_t bytes = 0;

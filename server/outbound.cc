@@ -1,6 +1,5 @@
 #include "server/outbound.h"
 
-#include <curl/curl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -12,6 +11,7 @@
 #include <thread>
 #include <unordered_set>
 
+#include "server/late_curl.h"
 #include "server/plain_http.h"
 #include "storage/base/log.h"
 
@@ -197,7 +197,9 @@ struct CurlOutbound::Impl {
   explicit Impl(Options o) : options(std::move(o)) {}
 
   void submit(std::unique_ptr<Transfer> transfer, std::optional<Error> reject);
+  void wake();
   void run();
+  void run_without_curl();
   void start_queued();
   void finish(std::unique_ptr<Transfer> transfer, std::optional<Error> error);
   void end_transfer(Transfer* raw, CURLcode code);
@@ -220,14 +222,21 @@ void CurlOutbound::Impl::submit(std::unique_ptr<Transfer> transfer, std::optiona
   }
   if (!started) {
     started = true;
-    // libcurl and its TLS cost milliseconds to set up: not before somebody needs them.
-    static const CURLcode global = curl_global_init(CURL_GLOBAL_DEFAULT);
-    if (global != CURLE_OK) LOG_ERROR("libcurl: {}", curl_easy_strerror(global));
-    multi = curl_multi_init();
-    curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, 64L);
+    // libcurl and its TLS cost milliseconds and megabytes: not before somebody needs them.
+    if (open_curl().ok()) {
+      multi = curl_multi_init();
+      curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, 64L);
+    } else {
+      LOG_ERROR("no delivery but to plain http addresses: {}", open_curl().error().message());
+    }
     thread = std::thread([this] { run(); });
   }
-  curl_multi_wakeup(multi);
+  wake();
+}
+
+void CurlOutbound::Impl::wake() {
+  if (multi != nullptr) curl_multi_wakeup(multi);
+  else wake_idle.notify_one();
 }
 
 void CurlOutbound::Impl::finish(std::unique_ptr<Transfer> transfer, std::optional<Error> error) {
@@ -299,7 +308,23 @@ void CurlOutbound::Impl::end_transfer(Transfer* raw, CURLcode code) {
   finish(std::move(transfer), std::move(error));
 }
 
+void CurlOutbound::Impl::run_without_curl() {
+  std::unique_lock lock(mutex);
+  while (!stopping) {
+    auto told = std::exchange(rejected, {});
+    for (auto& transfer : std::exchange(queue, {})) told.emplace_back(std::move(transfer), open_curl().error());
+    if (told.empty()) {
+      wake_idle.wait(lock);
+      continue;
+    }
+    lock.unlock();
+    for (auto& [transfer, error] : told) finish(std::move(transfer), std::move(error));
+    lock.lock();
+  }
+}
+
 void CurlOutbound::Impl::run() {
+  if (multi == nullptr) return run_without_curl();
   while (true) {
     std::vector<std::pair<std::unique_ptr<Transfer>, Error>> told;
     {
@@ -337,7 +362,7 @@ CurlOutbound::~CurlOutbound() {
   {
     const std::lock_guard lock(impl.mutex);
     impl.stopping = true;
-    if (impl.multi != nullptr) curl_multi_wakeup(impl.multi);
+    impl.wake();
   }
   if (impl.thread.joinable()) impl.thread.join();
   for (auto& transfer : impl.queue) impl.finish(std::move(transfer), Error::busy("the server is stopping"));

@@ -1,6 +1,5 @@
 #include "query/widget_image/widget_image.h"
 
-#include <cairo.h>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
@@ -8,6 +7,8 @@
 #include <array>
 #include <cmath>
 #include <map>
+
+#include "query/widget_image/late_cairo.h"
 
 namespace fog::widget_image {
 namespace {
@@ -643,6 +644,7 @@ class Drawing {
 }  // namespace
 
 Result<std::string> draw_png(const Widget& asked) {
+  if (!open_cairo().ok()) return open_cairo().error();
   Widget widget = asked;
   for (std::string* text : {&widget.title, &widget.left.label, &widget.right.label}) *text = clean_utf8(*text);
   for (Line& line : widget.lines) line.label = clean_utf8(line.label);
