@@ -4,8 +4,7 @@
 
 #include <charconv>
 
-#include "api/cloudwatch/alarm_operations.h"
-#include "api/cloudwatch/model.h"
+#include "api/cloudwatch/alarm_put.h"
 #include "api/common/log_query.h"
 #include "storage/base/hash.h"
 
@@ -38,8 +37,7 @@ std::string query_text(const ScheduledQueryConfiguration& query) {
 
 Result<Empty> put_log_alarm(Call& call, const PutLogAlarmInput& in) {
   const auto& query = in.scheduled_query_configuration;
-  if (std::any_of(in.alarm_name.begin(), in.alarm_name.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }))
-    return validation("AlarmName must not contain control characters");
+  if (has_control_characters(in.alarm_name)) return validation("AlarmName must not contain control characters");
   if (in.query_results_to_evaluate > kResultsMax) return validation("QueryResultsToEvaluate must be less than or equal to 100");
   if (in.query_results_to_alarm > in.query_results_to_evaluate)
     return validation("QueryResultsToAlarm must be less than or equal to QueryResultsToEvaluate");
@@ -67,16 +65,8 @@ Result<Empty> put_log_alarm(Call& call, const PutLogAlarmInput& in) {
   AlarmEngine& engine = call.service<AlarmEngine>();
   AlarmBook& book = engine.book();
   auto entry = std::make_shared<AlarmEntry>();
-  entry->key = alarm_key(call, in.alarm_name);
-  entry->type = AlarmType::LogAlarm;
   LogAlarm& alarm = entry->document.log.emplace();
-  alarm.alarm_name = in.alarm_name;
-  alarm.alarm_arn = alarm_arn(call, in.alarm_name);
-  alarm.alarm_description = in.alarm_description;
-  alarm.actions_enabled = in.actions_enabled.value_or(true);
-  alarm.ok_actions = in.ok_actions.value_or(std::vector<std::string>{});
-  alarm.alarm_actions = in.alarm_actions.value_or(std::vector<std::string>{});
-  alarm.insufficient_data_actions = in.insufficient_data_actions.value_or(std::vector<std::string>{});
+  begin_alarm(call, in, AlarmType::LogAlarm, *entry, alarm);
   alarm.scheduled_query_configuration = query;
   alarm.scheduled_query_configuration->tags.reset();
   alarm.query_results_to_evaluate = in.query_results_to_evaluate;
@@ -86,40 +76,24 @@ Result<Empty> put_log_alarm(Call& call, const PutLogAlarmInput& in) {
   alarm.treat_missing_data = in.treat_missing_data;
   alarm.action_log_line_count = lines;
   alarm.action_log_line_role_arn = in.action_log_line_role_arn;
-  alarm.alarm_configuration_updated_timestamp = call.now;
 
   const std::lock_guard changes(book.changes());
   const AlarmPtr old = book.find(entry->key);
   if (old && old->type != AlarmType::LogAlarm)
     return fault(ResourceConflict{.message = fmt::format("Alarm {} already exists with another type", in.alarm_name)});
+  carry_over(alarm, *entry, old, call.now);
   if (old) {
     const LogAlarm& before = *old->document.log;
-    alarm.state_value = before.state_value;
-    alarm.state_reason = before.state_reason;
-    alarm.state_reason_data = before.state_reason_data;
-    alarm.state_updated_timestamp = before.state_updated_timestamp;
-    alarm.state_transitioned_timestamp = before.state_transitioned_timestamp;
     alarm.scheduled_query_configuration->query_arn = before.scheduled_query_configuration->query_arn;
-    entry->document.contributors = old->document.contributors;
-    entry->document.held_state = old->document.held_state;
-    entry->document.held_old_state = old->document.held_old_state;
     // Another query's results say nothing about this one.
     if (query_text(*before.scheduled_query_configuration) == query_text(query)) entry->document.runs = old->document.runs;
   } else {
-    alarm.state_value = StateValue::INSUFFICIENT_DATA;
-    alarm.state_reason = "Unchecked: Initial alarm creation";
-    alarm.state_updated_timestamp = call.now;
-    alarm.state_transitioned_timestamp = call.now;
     alarm.scheduled_query_configuration->query_arn =
         fmt::format("arn:{}:logs:{}:{}:scheduled-query:{:016x}", partition_of(call.region), call.region, call.account,
                     hash64(in.alarm_name + std::to_string(to_ms(call.now))));
   }
   if (Status ready = prepare(*entry); !ready.ok()) return validation(ready.error().message());
-  const std::string arn = entry->arn();
-  TRYV(engine.put_locked(std::move(entry), !old, call.now));
-  call.durable_after(book.last_lsn());
-  if (!old) TRYV(add_tags(call, arn, in.tags));
-  return Empty{};
+  return finish_put(call, engine, std::move(entry), old, in.tags);
 }
 
 constexpr Operation kOperations[] = {bind<put_log_alarm>()};

@@ -4,9 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "api/cloudwatch/alarm_operations.h"
+#include "api/cloudwatch/alarm_put.h"
 #include "api/cloudwatch/metric_queries.h"
-#include "api/cloudwatch/model.h"
 #include "query/alarm_rules/windows.h"
 #include "query/metric_math/evaluate.h"
 
@@ -23,10 +22,6 @@ constexpr std::size_t kCompositesPerChildMax = 150;
 bool is_band_operator(ComparisonOperator op) {
   return op == ComparisonOperator::LessThanLowerOrGreaterThanUpperThreshold ||
          op == ComparisonOperator::LessThanLowerThreshold || op == ComparisonOperator::GreaterThanUpperThreshold;
-}
-
-bool has_control_characters(std::string_view text) {
-  return std::any_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
 }
 
 bool is_alarm_period(std::int64_t period) {
@@ -246,53 +241,12 @@ Status check_metric_alarm(const Call& call, const PutMetricAlarmInput& in) {
   return check_special_actions(in);
 }
 
-// State, timers and contributors of what was there; what a new alarm starts with.
-template <typename Alarm>
-void carry_over(Alarm& fresh, AlarmEntry& entry, const AlarmPtr& old, Timestamp now) {
-  fresh.alarm_configuration_updated_timestamp = now;
-  if (!old) {
-    fresh.state_value = StateValue::INSUFFICIENT_DATA;
-    fresh.state_reason = "Unchecked: Initial alarm creation";
-    fresh.state_updated_timestamp = now;
-    fresh.state_transitioned_timestamp = now;
-    return;
-  }
-  old->visit([&](const auto& before) {
-    fresh.state_value = before.state_value;
-    fresh.state_reason = before.state_reason;
-    fresh.state_reason_data = before.state_reason_data;
-    fresh.state_updated_timestamp = before.state_updated_timestamp;
-    fresh.state_transitioned_timestamp = before.state_transitioned_timestamp;
-  });
-  entry.document.contributors = old->document.contributors;
-  entry.document.held_state = old->document.held_state;
-  entry.document.held_old_state = old->document.held_old_state;
-}
-
-std::vector<std::string> list_or_empty(const ActionList& list) { return list.value_or(std::vector<std::string>{}); }
-
-// The alarm of this name, unless it is of another kind.
-Result<AlarmPtr> existing(AlarmBook& book, const AlarmKey& key, AlarmType type) {
-  AlarmPtr old = book.find(key);
-  if (old && old->type != type)
-    return validation(fmt::format("Alarm {} already exists with another type", key.name));
-  return old;
-}
-
 Result<Empty> put_metric_alarm(Call& call, const PutMetricAlarmInput& in) {
   TRYV(check_metric_alarm(call, in));
   AlarmEngine& engine = call.service<AlarmEngine>();
   auto entry = std::make_shared<AlarmEntry>();
-  entry->key = alarm_key(call, in.alarm_name);
-  entry->type = AlarmType::MetricAlarm;
   MetricAlarm& alarm = entry->document.metric.emplace();
-  alarm.alarm_name = in.alarm_name;
-  alarm.alarm_arn = alarm_arn(call, in.alarm_name);
-  alarm.alarm_description = in.alarm_description;
-  alarm.actions_enabled = in.actions_enabled.value_or(true);
-  alarm.ok_actions = list_or_empty(in.ok_actions);
-  alarm.alarm_actions = list_or_empty(in.alarm_actions);
-  alarm.insufficient_data_actions = list_or_empty(in.insufficient_data_actions);
+  begin_alarm(call, in, AlarmType::MetricAlarm, *entry, alarm);
   alarm.metric_name = in.metric_name;
   alarm.namespace_ = in.namespace_;
   alarm.statistic = in.statistic;
@@ -315,11 +269,7 @@ Result<Empty> put_metric_alarm(Call& call, const PutMetricAlarmInput& in) {
   TRY(const AlarmPtr old, existing(book, entry->key, entry->type));
   carry_over(alarm, *entry, old, call.now);
   if (Status ready = prepare(*entry); !ready.ok()) return validation(ready.error().message());
-  const std::string arn = entry->arn();
-  TRYV(engine.put_locked(std::move(entry), !old, call.now));
-  call.durable_after(book.last_lsn());
-  if (!old) TRYV(add_tags(call, arn, in.tags));
-  return Empty{};
+  return finish_put(call, engine, std::move(entry), old, in.tags);
 }
 
 // --- composites -------------------------------------------------------------------------------------------
@@ -344,17 +294,9 @@ Result<Empty> put_composite_alarm(Call& call, const PutCompositeAlarmInput& in) 
   AlarmEngine& engine = call.service<AlarmEngine>();
   AlarmBook& book = engine.book();
   auto entry = std::make_shared<AlarmEntry>();
-  entry->key = alarm_key(call, in.alarm_name);
-  entry->type = AlarmType::CompositeAlarm;
   CompositeAlarm& alarm = entry->document.composite.emplace();
-  alarm.alarm_name = in.alarm_name;
-  alarm.alarm_arn = alarm_arn(call, in.alarm_name);
-  alarm.alarm_description = in.alarm_description;
+  begin_alarm(call, in, AlarmType::CompositeAlarm, *entry, alarm);
   alarm.alarm_rule = in.alarm_rule;
-  alarm.actions_enabled = in.actions_enabled.value_or(true);
-  alarm.ok_actions = list_or_empty(in.ok_actions);
-  alarm.alarm_actions = list_or_empty(in.alarm_actions);
-  alarm.insufficient_data_actions = list_or_empty(in.insufficient_data_actions);
   alarm.actions_suppressor = in.actions_suppressor;
   alarm.actions_suppressor_wait_period = in.actions_suppressor_wait_period;
   alarm.actions_suppressor_extension_period = in.actions_suppressor_extension_period;
@@ -379,11 +321,7 @@ Result<Empty> put_composite_alarm(Call& call, const PutCompositeAlarmInput& in) 
     alarm.actions_suppressed_reason = old->document.composite->actions_suppressed_reason;
     entry->document.timer_due_ms = old->document.timer_due_ms;
   }
-  const std::string arn = entry->arn();
-  TRYV(engine.put_locked(std::move(entry), !old, call.now));
-  call.durable_after(book.last_lsn());
-  if (!old) TRYV(add_tags(call, arn, in.tags));
-  return Empty{};
+  return finish_put(call, engine, std::move(entry), old, in.tags);
 }
 
 // --- delete ---------------------------------------------------------------------------------------------------
