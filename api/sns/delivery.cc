@@ -553,34 +553,28 @@ void DeliveryQueue::deliver_mail(const Job& job, const Route& to) {
   out.subject = std::move(mail.subject);
   out.message = std::move(mail.text);
   out.raw = std::move(mail.data);
-  out.time = deps_.clock.now();
-  out.account = document.account;
-  out.region = document.region;
   out.protocol = to.protocol;
   out.endpoint = to.endpoint;
-  out.topic = document.topic_arn;
-  out.message_id = document.message_id;
-  out.subscription = to.subscription_arn;
-  out.token = document.token.value_or("");
-  const Status status = deps_.outbox.add(std::move(out));
-  Attempt attempt;
-  attempt.kind = status.ok() ? Attempt::Kind::kDelivered : Attempt::Kind::kRetry;
-  if (!status.ok()) attempt.response = status.error().message();
-  finish(job, to, std::move(attempt));
+  keep_in_outbox(job, to, std::move(out));
 }
 
 void DeliveryQueue::deliver_outbox(const Job& job, const Route& to, std::string text, std::string raw) {
-  const StoredMessage& document = job.message->document;
+  const bool dead_letter = job.message->targets[job.target].dead_letter;
   OutboxMessage out;
+  out.subject = job.message->document.subject.value_or("");
+  out.message = std::move(text);
+  out.raw = std::move(raw);
+  out.protocol = dead_letter ? "sqs" : to.protocol;
+  out.endpoint = dead_letter ? to.dead_letter_arn : to.endpoint;
+  keep_in_outbox(job, to, std::move(out));
+}
+
+void DeliveryQueue::keep_in_outbox(const Job& job, const Route& to, OutboxMessage out) {
+  const StoredMessage& document = job.message->document;
   out.time = deps_.clock.now();
   out.account = document.account;
   out.region = document.region;
-  out.protocol = job.message->targets[job.target].dead_letter ? "sqs" : to.protocol;
-  out.endpoint = job.message->targets[job.target].dead_letter ? to.dead_letter_arn : to.endpoint;
   out.topic = document.topic_arn;
-  out.subject = document.subject.value_or("");
-  out.message = std::move(text);
-  out.raw = std::move(raw);
   out.message_id = document.message_id;
   out.subscription = to.subscription_arn;
   out.token = document.token.value_or("");

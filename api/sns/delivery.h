@@ -164,6 +164,8 @@ class DeliveryQueue final : public Worker {
   void deliver_queue(const Job& job, const Route& route, const std::string& queue_arn);
   void deliver_lambda(const Job& job, const Route& route);
   void deliver_firehose(const Job& job, const Route& route);
+  // Adds what the message says of itself, stores it, and ends the attempt.
+  void keep_in_outbox(const Job& job, const Route& to, OutboxMessage out);
   void deliver_outbox(const Job& job, const Route& route, std::string text, std::string raw);
   void send_request(const Job& job, const Route& route, OutboundRequest request);
   void finish(const Job& job, const Route& route, Attempt attempt);
