@@ -1,34 +1,19 @@
 #include "api/auth/keys.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cstring>
-#include <fstream>
 
 #include <nlohmann/json.hpp>
 
-#include "storage/base/log.h"
+#include "api/auth/keys_file.h"
 
 namespace fog {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
-Error bad(const std::filesystem::path& file, std::string_view what) { return Error::invalid(fmt::format("{}: {}", file.string(), what)); }
-
-bool is_account(std::string_view text) {
-  return text.size() == 12 && text.find_first_not_of("0123456789") == std::string_view::npos;
-}
-
-bool is_user_name(std::string_view name) {
-  return !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || std::string_view("_+=,.@-").find(c) != std::string_view::npos;
-  });
-}
+using keys_file::bad;
+using keys_file::Json;
+using keys_file::text_of;
 
 bool is_access_key(std::string_view key) {
   return key.size() >= 12 && key.size() <= 128 && std::all_of(key.begin(), key.end(), [](char c) {
@@ -36,62 +21,30 @@ bool is_access_key(std::string_view key) {
   });
 }
 
-Result<Json> load(const std::filesystem::path& file) {
-  struct stat facts {};
-  if (::stat(file.c_str(), &facts) != 0) return bad(file, std::strerror(errno));
-  if (!S_ISREG(facts.st_mode)) return bad(file, "is not a file");
-  if ((facts.st_mode & (S_IRWXG | S_IRWXO)) != 0) return bad(file, "holds secrets and may be read by others; chmod 600 it");
-  std::ifstream in(file, std::ios::binary);
-  const std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-  if (!in) return bad(file, "cannot be read");
-  Json document = Json::parse(text, nullptr, false);
-  if (!document.is_object() || !document.contains("keys") || !document["keys"].is_array()) return bad(file, "is not {\"keys\": [...]}");
-  return document;
-}
-
-// Written beside, synced, renamed: whoever reads it sees the old file or the new one.
-Status save(const std::filesystem::path& file, const Json& document) {
-  const std::string text = document.dump(2) + "\n";
-  const std::string beside = file.string() + ".new";
-  const int fd = ::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (fd < 0) return bad(beside, std::strerror(errno));
-  const bool written = ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fsync(fd) == 0;
-  ::close(fd);
-  if (!written || ::rename(beside.c_str(), file.c_str()) != 0) {
-    const std::string why = std::strerror(errno);
-    ::unlink(beside.c_str());
-    return bad(file, why);
-  }
-  return Ok{};
-}
-
-std::string text_of(const Json& entry, const char* name) {
-  return entry.contains(name) && entry[name].is_string() ? entry[name].get<std::string>() : std::string();
-}
-
 Result<AccessKey> read_key(const Json& entry) {
-  if (!entry.is_object()) return Error::invalid("is not an object");
-  AccessKey key{.name = text_of(entry, "name"),
-                .access_key = text_of(entry, "access_key"),
-                .secret_key = text_of(entry, "secret_key"),
-                .account = text_of(entry, "account")};
-  if (!is_user_name(key.name)) return Error::invalid("\"name\" is not a user name of 1 to 64 letters, digits and _+=,.@-");
+  AccessKey key;
+  TRYV(keys_file::read_identity(entry, key));
+  key.access_key = text_of(entry, "access_key");
+  key.secret_key = text_of(entry, "secret_key");
   if (!is_access_key(key.access_key)) return Error::invalid("\"access_key\" is not 12 to 128 letters and digits");
   if (key.secret_key.size() < 16) return Error::invalid("\"secret_key\" has fewer than 16 characters");
-  if (!is_account(key.account)) return Error::invalid("\"account\" is not 12 digits");
-  for (const Json& document : entry.value("policies", Json::array())) {
-    auto policy = iam::parse_policy(document.dump());
-    if (!policy.ok()) return Error::invalid("policy: " + policy.error().message());
-    for (const std::string& warning : policy->warnings) LOG_WARN("key of {}: {}", key.name, warning);
-    key.policies.push_back(std::move(*policy));
-  }
   return key;
+}
+
+Json* find_key(Json& document, std::string_view access_key) {
+  for (Json& entry : document["keys"])
+    if (text_of(entry, "access_key") == access_key) return &entry;
+  return nullptr;
+}
+
+Error no_such_key(const std::filesystem::path& file, std::string_view access_key) {
+  return bad(file, fmt::format("there is no key {}", access_key));
 }
 
 }  // namespace
 
 Result<Keys::Table> Keys::read(const std::filesystem::path& file) {
-  TRY(const Json document, load(file));
+  TRY(const Json document, keys_file::load(file));
   Table table;
   std::size_t number = 0;
   for (const Json& entry : document["keys"]) {
@@ -125,34 +78,44 @@ void Keys::replace(Table table) {
 std::size_t Keys::size() const { return table()->size(); }
 
 Status add_key(const std::filesystem::path& file, const NewKey& key) {
-  Json document{{"keys", Json::array()}};
-  std::error_code error;
-  if (std::filesystem::exists(file, error)) {
-    TRY(document, load(file));
-  }
-  Json entry{{"name", key.name}, {"access_key", key.access_key}, {"secret_key", key.secret_key}, {"account", key.account}, {"policies", Json::array()}};
-  if (!key.policy.empty()) {
-    Json policy = Json::parse(key.policy, nullptr, false);
-    if (policy.is_discarded()) return Error::invalid("the policy is not JSON");
-    entry["policies"].push_back(std::move(policy));
-  }
-  if (auto fine = read_key(entry); !fine.ok()) return std::move(fine).error();
-  for (const Json& other : document["keys"]) {
-    if (text_of(other, "access_key") == key.access_key) return Error::invalid("there is such a key already");
-  }
-  document["keys"].push_back(std::move(entry));
-  return save(file, document);
+  return keys_file::change(file, true, [&](Json& document) -> Status {
+    Json entry{{"name", key.name}, {"access_key", key.access_key}, {"secret_key", key.secret_key}, {"account", key.account}, {"policies", Json::array()}};
+    if (!key.policy.empty()) {
+      Json policy = Json::parse(key.policy, nullptr, false);
+      if (policy.is_discarded()) return Error::invalid("the policy is not JSON");
+      entry["policies"].push_back(std::move(policy));
+    }
+    if (auto fine = read_key(entry); !fine.ok()) return std::move(fine).error();
+    if (find_key(document, key.access_key) != nullptr) return Error::invalid("there is such a key already");
+    document["keys"].push_back(std::move(entry));
+    return Ok{};
+  });
 }
 
 Status revoke_key(const std::filesystem::path& file, std::string_view access_key) {
-  TRY(Json document, load(file));
-  Json kept = Json::array();
-  for (const Json& entry : document["keys"]) {
-    if (text_of(entry, "access_key") != access_key) kept.push_back(entry);
-  }
-  if (kept.size() == document["keys"].size()) return Error::invalid(fmt::format("{}: there is no key {}", file.string(), access_key));
-  document["keys"] = std::move(kept);
-  return save(file, document);
+  return keys_file::change(file, false, [&](Json& document) -> Status {
+    Json kept = Json::array();
+    for (const Json& entry : document["keys"]) {
+      if (text_of(entry, "access_key") != access_key) kept.push_back(entry);
+    }
+    if (kept.size() == document["keys"].size()) return no_such_key(file, access_key);
+    document["keys"] = std::move(kept);
+    return Ok{};
+  });
+}
+
+Status set_key_policies(const std::filesystem::path& file, std::string_view access_key, const std::string& policies) {
+  return keys_file::change(file, false, [&](Json& document) -> Status {
+    Json* entry = find_key(document, access_key);
+    if (entry == nullptr) return no_such_key(file, access_key);
+    Json list = Json::parse(policies, nullptr, false);
+    if (!list.is_array()) return Error::invalid("the policies are not a JSON list");
+    Json changed = *entry;
+    changed["policies"] = std::move(list);
+    if (auto fine = read_key(changed); !fine.ok()) return std::move(fine).error();
+    *entry = std::move(changed);
+    return Ok{};
+  });
 }
 
 Result<std::vector<KeyLine>> list_keys(const std::filesystem::path& file) {
@@ -160,6 +123,19 @@ Result<std::vector<KeyLine>> list_keys(const std::filesystem::path& file) {
   std::vector<KeyLine> lines;
   for (const auto& [id, key] : table) lines.push_back({key.name, id, key.account, key.policies.size()});
   return lines;
+}
+
+Result<std::string> describe_keys_file(const std::filesystem::path& file) {
+  TRY(const Json document, keys_file::load(file));
+  Json out{{"keys", Json::array()}, {"users", Json::array()}};
+  for (const auto& [list, secret] : {std::pair{"keys", "secret_key"}, std::pair{"users", "password"}}) {
+    if (!document.contains(list)) continue;
+    for (Json entry : document[list]) {
+      entry.erase(secret);
+      out[list].push_back(std::move(entry));
+    }
+  }
+  return out.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 }  // namespace fog

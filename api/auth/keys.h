@@ -1,6 +1,7 @@
 // Keys: the access keys that may use a server that enforces signatures, and what each may do.
 //
-// The file is JSON: {"keys": [{"name", "access_key", "secret_key", "account", "policies": [{...}]}]}.
+// The file is JSON: {"keys": [{"name", "access_key", "secret_key", "account", "policies": [{...}]}],
+// "users": [{"name", "password", "account", "policies"}]}; users are in users.h.
 // It must be readable by its owner alone. Reading it again replaces everything at once; calls under
 // way keep what they began with. Any thread.
 #pragma once
@@ -56,6 +57,8 @@ struct NewKey {
 };
 Status add_key(const std::filesystem::path& file, const NewKey& key);
 Status revoke_key(const std::filesystem::path& file, std::string_view access_key);
+// `policies` is a JSON list of documents; nothing changes when one of them is wrong.
+Status set_key_policies(const std::filesystem::path& file, std::string_view access_key, const std::string& policies);
 struct KeyLine {
   std::string name;
   std::string access_key;
@@ -63,5 +66,7 @@ struct KeyLine {
   std::size_t policies = 0;
 };
 Result<std::vector<KeyLine>> list_keys(const std::filesystem::path& file);
+// The file's keys and users as JSON, without secrets and passwords.
+Result<std::string> describe_keys_file(const std::filesystem::path& file);
 
 }  // namespace fog
