@@ -337,6 +337,7 @@ AlarmEngine::Outcome AlarmEngine::evaluate_logs(const AlarmPtr& alarm, Timestamp
     out.state = from_rules_state(verdict.state);
     out.reason = std::move(verdict.reason);
     out.data = std::move(verdict.reason_data);
+    if (out.state == StateValue::ALARM && alarm->state() != StateValue::ALARM) out.log_lines = newest_log_lines(deps_.services, *alarm, now);
     return out;
   }
   AlarmData data;
@@ -350,6 +351,13 @@ AlarmEngine::Outcome AlarmEngine::evaluate_logs(const AlarmPtr& alarm, Timestamp
   }
   Outcome grouped_out = evaluate_contributors(alarm, data, now);
   grouped_out.runs = std::move(out.runs);
+  const auto was_in_alarm = [&](const StoredContributor& c) {
+    const auto& old = alarm->document.contributors;
+    return std::any_of(old.begin(), old.end(), [&](const StoredContributor& o) { return o.id == c.id && o.in_alarm; });
+  };
+  const auto& contributors = grouped_out.contributors ? *grouped_out.contributors : alarm->document.contributors;
+  if (std::any_of(contributors.begin(), contributors.end(), [&](const StoredContributor& c) { return c.in_alarm && !was_in_alarm(c); }))
+    grouped_out.log_lines = newest_log_lines(deps_.services, *alarm, now);
   return grouped_out;
 }
 
@@ -382,10 +390,13 @@ void AlarmEngine::commit(std::vector<Outcome> outcomes, Timestamp now) {
         record.item.alarm_contributor_attributes = c.attributes;
         work.history.push_back(std::move(record));
         contributor_changed(work, *edited, c, now);
+        if (c.in_alarm) work.of_contributors.back().log_lines = outcome.log_lines;
       }
       edited->document.contributors = std::move(*outcome.contributors);
     }
-    if (new_state) change_state(work, alarm, outcome.state, std::move(outcome.reason), std::move(outcome.data), now);
+    if (!new_state) continue;
+    change_state(work, alarm, outcome.state, std::move(outcome.reason), std::move(outcome.data), now);
+    work.transitions.back().log_lines = std::move(outcome.log_lines);
   }
   flush(work, now);
 }

@@ -73,6 +73,7 @@ class AlarmEngine final : public Worker, public Resettable {
     std::optional<std::vector<StoredContributor>> contributors{};
     std::optional<EvaluationState> evaluation{};
     std::optional<std::vector<StoredRun>> runs{};  // of a log alarm
+    std::vector<AlarmLogLine> log_lines{};         // of a log alarm that goes to ALARM
   };
   struct Work;  // what one commit gathers
 

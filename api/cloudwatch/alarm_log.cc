@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::int64_t kResultsMax = 100;
 constexpr std::size_t kContributorsMax = 500;
+constexpr std::size_t kLogLineBytesMax = 2000;  // fifty of them fit a notification's 256 KiB
 
 std::string trimmed(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\n' || text.front() == '\t')) text.remove_prefix(1);
@@ -157,18 +158,57 @@ Aggregation parse_aggregation(std::string_view expression) {
   return out;
 }
 
-Result<LogRun> run_log_query(const Services& services, const AlarmEntry& alarm, Timestamp now) {
-  auto* queries = services.find<LogQueries>();
-  if (queries == nullptr) return Error::busy("log queries are not available");
+namespace {
+
+// The groups and the window that the alarm looks at, without the query's text.
+LogQueries::Spec window_of(const AlarmEntry& alarm, Timestamp now) {
   const auto& query = *alarm.document.log->scheduled_query_configuration;
   LogQueries::Spec spec;
   spec.account = alarm.key.account;
   spec.region = alarm.key.region;
   spec.groups = query.log_group_identifiers.value_or(std::vector<std::string>{});
-  spec.text = query_text(query);
   spec.start = now - std::chrono::seconds(query.schedule_configuration.start_time_offset);
   spec.end = now - std::chrono::seconds(query.schedule_configuration.end_time_offset.value_or(0));
   spec.now = now;
+  return spec;
+}
+
+}  // namespace
+
+std::vector<AlarmLogLine> newest_log_lines(const Services& services, const AlarmEntry& alarm, Timestamp now) {
+  const std::int32_t count = alarm.document.log->action_log_line_count.value_or(0);
+  auto* queries = services.find<LogQueries>();
+  if (count == 0 || queries == nullptr) return {};
+  LogQueries::Spec spec = window_of(alarm, now);
+  const std::string own = trimmed(alarm.document.log->scheduled_query_configuration->query_string);
+  spec.text = fmt::format("{}fields @timestamp, @message | sort @timestamp desc | limit {}", own.empty() ? "" : own + "\n| ", count);
+  spec.limit = count;
+  const auto answer = queries->run_query(spec);
+  if (!answer.ok()) return {};
+  const auto column = [&](std::string_view name) {
+    return static_cast<std::size_t>(std::find(answer->columns.begin(), answer->columns.end(), name) - answer->columns.begin());
+  };
+  const std::size_t time = column("@timestamp"), message = column("@message");
+  std::vector<AlarmLogLine> out;
+  for (const auto& row : answer->rows) {
+    if (time >= row.size() || message >= row.size() || !row[message]) continue;
+    std::string text = *row[message];
+    if (text.size() > kLogLineBytesMax) {
+      std::size_t end = kLogLineBytesMax;
+      while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;  // not inside a character
+      text.resize(end);
+    }
+    out.push_back({.timestamp = row[time].value_or(""), .message = std::move(text)});
+  }
+  return out;
+}
+
+Result<LogRun> run_log_query(const Services& services, const AlarmEntry& alarm, Timestamp now) {
+  auto* queries = services.find<LogQueries>();
+  if (queries == nullptr) return Error::busy("log queries are not available");
+  const auto& query = *alarm.document.log->scheduled_query_configuration;
+  LogQueries::Spec spec = window_of(alarm, now);
+  spec.text = query_text(query);
   TRY(const LogQueries::Answer answer, queries->run_query(spec));
   const Aggregation aggregation = parse_aggregation(query.aggregation_expression);
   LogRun out;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "api/cloudwatch/alarm_book.h"
+#include "api/cloudwatch/alarm_messages.h"
 #include "api/common/call.h"
 #include "api/common/operation.h"
 
@@ -26,6 +27,10 @@ struct LogRun {
 };
 // Errors: the query cannot be run.
 Result<LogRun> run_log_query(const Services& services, const AlarmEntry& alarm, Timestamp now);
+
+// The newest events that the alarm's query finds in the window evaluated at `now`, ActionLogLineCount of
+// them at most, each cut at 2,000 bytes; none where the query cannot be run or tells no @message.
+std::vector<AlarmLogLine> newest_log_lines(const Services& services, const AlarmEntry& alarm, Timestamp now);
 
 // Sixteen hexadecimal digits of the attributes, stable across runs.
 std::string contributor_id(const std::map<std::string, std::string>& attributes);

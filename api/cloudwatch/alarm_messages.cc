@@ -312,6 +312,8 @@ std::string notification_json(const AlarmTransition& transition) {
       out["Trigger"] = trigger_of(a);
     }
   });
+  // Neither the member's name nor its form is documented by AWS: ours.
+  for (const auto& line : transition.log_lines) out["LogLines"].push_back({{"Timestamp", line.timestamp}, {"Message", line.message}});
   if (transition.contributor) {
     out["AlarmContributorId"] = transition.contributor->id;
     out["AlarmContributorAttributes"] = transition.contributor->attributes;
@@ -399,6 +401,11 @@ std::string notification_mail(const AlarmTransition& transition, std::string_vie
       out += metric("- TreatMissingData:", a.treat_missing_data.value_or("missing"));
     }
     out += "\n\n";
+  }
+  if (!transition.log_lines.empty()) {
+    out += "Log Lines:\n";
+    for (const auto& line : transition.log_lines) out += fmt::format("- {} {}\n", line.timestamp, line.message);
+    out += "\n";
   }
   out += "State Change Actions:\n";
   out += fmt::format("- OK: {}\n", short_list(alarm.actions(StateValue::OK)));

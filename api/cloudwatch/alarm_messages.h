@@ -3,10 +3,17 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "api/cloudwatch/alarm_book.h"
 
 namespace fog::cloudwatch {
+
+// A log event shown in a notification.
+struct AlarmLogLine {
+  std::string timestamp{};  // as Logs Insights prints @timestamp
+  std::string message{};
+};
 
 // One change of state, after it was stored.
 struct AlarmTransition {
@@ -19,6 +26,8 @@ struct AlarmTransition {
   bool after_mute_window = false;
   // Of one contributor: `alarm` then shows its state and reason.
   std::optional<StoredContributor> contributor{};
+  // Of a log alarm that went to ALARM: its newest events, ActionLogLineCount of them at most.
+  std::vector<AlarmLogLine> log_lines{};
 };
 
 std::string notification_subject(const AlarmTransition& transition);

@@ -1,6 +1,8 @@
 // Log alarms over a query that the test answers; contributors and what is said about each.
 #include "api/cloudwatch/alarm_log.h"
 
+#include <nlohmann/json.hpp>
+
 #include "api/common/log_query.h"
 #include "tests/api/cloudwatch/alarm_harness.h"
 
@@ -16,10 +18,11 @@ class FakeQueries final : public LogQueries {
   Result<Answer> run_query(const Spec& spec) override {
     asked.push_back(spec);
     if (fails) return Error::invalid("no such field");
-    return answer;
+    return spec.text.find("@message") == std::string::npos ? answer : lines;
   }
   std::vector<Spec> asked;
   Answer answer;
+  Answer lines;  // what is answered when events are asked for
   bool fails = false;
 };
 
@@ -85,6 +88,31 @@ TEST_F(LogAlarmTest, each_run_is_a_datapoint) {
   five_minutes();
   EXPECT_EQ(alarm()->document.runs->size(), 3u);
   EXPECT_EQ(told(HistoryItemType::StateUpdate).size(), 2u);
+}
+
+TEST_F(LogAlarmTest, a_notification_shows_the_newest_lines) {
+  answer({"count(*)"}, {{"11"}});
+  queries.lines = {.columns = {"@timestamp", "@message", "@ptr"},
+                   .rows = {{"2024-01-02 03:04:05.000", "disk \"a\" failed", "p"}, {"2024-01-02 03:04:04.000", std::string(1999, 'x') + "\u00e4", "q"}}};
+  PutLogAlarmInput in = input();
+  in.query_results_to_evaluate = 1;
+  in.query_results_to_alarm = 1;
+  in.action_log_line_count = 2;
+  in.action_log_line_role_arn = "arn:aws:iam::123456789012:role/q";
+  ASSERT_TRUE(put(in).ok());
+  engine->tick(clock.now());
+  ASSERT_EQ(state(), "ALARM");
+  ASSERT_EQ(queries.asked.size(), 2u);
+  EXPECT_EQ(queries.asked[1].text, "filter level = 'ERROR'\n| fields @timestamp, @message | sort @timestamp desc | limit 2");
+  EXPECT_EQ(queries.asked[1].start, queries.asked[0].start);
+  ASSERT_EQ(publisher.messages.size(), 1u);
+  const auto notification = nlohmann::json::parse(publisher.messages[0].message);
+  ASSERT_EQ(notification["LogLines"].size(), 2u);
+  EXPECT_EQ(notification["LogLines"][0]["Message"], "disk \"a\" failed");
+  EXPECT_EQ(notification["LogLines"][1]["Message"], std::string(1999, 'x'));  // cut before a character that would be torn
+  EXPECT_NE(publisher.messages[0].by_protocol.at("email").find("Log Lines:\n- 2024-01-02 03:04:05.000 disk \"a\" failed\n"), std::string::npos);
+  five_minutes();  // still in alarm: nothing to tell, nothing to ask for
+  EXPECT_EQ(queries.asked.size(), 3u);
 }
 
 TEST_F(LogAlarmTest, no_rows_are_missing_data) {
