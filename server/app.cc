@@ -216,6 +216,7 @@ struct App::Impl {
   std::unique_ptr<ClockKeeper> clock_keeper;
   std::unique_ptr<OutboxStore> outbox;
   std::unique_ptr<MetricSink> metric_sink;
+  std::unique_ptr<TraceSink> trace_sink;
   cloudwatch::MetricTags metric_tags;
   std::unique_ptr<sqs::Sqs> sqs;
   std::unique_ptr<sns::Sns> sns;
@@ -339,8 +340,9 @@ Status App::Impl::make_services() {
   queries = std::make_unique<logs::Queries>(*logs, *pool, random);
   log_queries = std::make_unique<logs::LogQueryRunner>(*logs);
   metric_sink = cloudwatch::make_metric_sink(*metrics, clock);
+  trace_sink = xray::make_trace_sink(*traces);
   for (const std::string& row : config.metric_tags) TRYV(metric_tags.add(row));
-  sns->telemetry().set_sinks(logs.get(), metric_sink.get());
+  sns->telemetry().set_sinks(logs.get(), metric_sink.get(), trace_sink.get());
   log_pipeline = std::make_unique<logs::EventPipeline>(
       logs::EventPipeline::Deps{.logs = *logs, .resources = *resources, .wal = *wal, .clock = clock, .random = random,
                                 .metrics = metric_sink.get(), .topics = sns.get(), .outbound = outbound.get()},

@@ -110,6 +110,7 @@ Result<Published> Sns::publish(const Publisher& publisher, const SnsState::Publi
   }
   telemetry_.count(topic.document.arn, Telemetry::Count::kPublished);
   telemetry_.count(topic.document.arn, Telemetry::Count::kPublishBytes, static_cast<double>(checked.message.size()));
+  std::string trace_header = publisher.trace_header.empty() ? std::string() : telemetry_.trace(topic, publisher.trace_header, publisher.now);
   const bool keeps = topic.fifo && archive_days(topic) > 0;
   if (to.subscriptions->empty() && !keeps) return out;
   StoredMessage message;
@@ -129,7 +130,7 @@ Result<Published> Sns::publish(const Publisher& publisher, const SnsState::Publi
   message.base_url = publisher.base_url;
   message.signature_version = signature_version(topic);
   if (const auto& name = topic.attribute("DisplayName"); !name.empty()) message.sender_name = name;
-  if (!publisher.trace_header.empty()) message.trace_header = publisher.trace_header;
+  if (!trace_header.empty()) message.trace_header = std::move(trace_header);
   message.principal = publisher.principal;
   if (keeps) {
     TRY(out.lsn, archive_message(deps_.resources, deps_.log, message));

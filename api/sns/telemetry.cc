@@ -6,6 +6,7 @@
 #include "api/codec/json.h"
 #include "api/sns/common.h"
 #include "api/sns/mobile.h"
+#include "api/sns/topic_trace.h"
 #include "storage/base/log.h"
 
 namespace fog::sns {
@@ -67,8 +68,27 @@ void Telemetry::count(std::string_view topic_arn, Count what, double by) {
   found->second[static_cast<std::size_t>(what)] += by;
 }
 
+std::string Telemetry::trace(const TopicEntry& topic, std::string_view header, Timestamp published) {
+  if (traces_ == nullptr || topic.attribute("TracingConfig") != "Active") return std::string(header);
+  const auto place = sampled_place(header);
+  if (!place) return std::string(header);
+  const std::string id = deps_.random.hex(16);
+  traces_->put_segment(topic.document.account, topic.document.region, topic_segment(*place, id, topic.document.arn, published, deps_.clock.now()));
+  return header_below(*place, id);
+}
+
+void Telemetry::trace_delivery(const DeliveryReport& report) {
+  const StoredMessage& message = *report.message;
+  if (traces_ == nullptr || !message.trace_header || message.kind != kNotification) return;
+  const TopicPtr topic = deps_.state.topic(message.topic_arn);
+  if (!topic || topic->attribute("TracingConfig") != "Active") return;
+  if (const auto place = sampled_place(*message.trace_header); place && !place->parent_id.empty())
+    traces_->put_segment(message.account, message.region, delivery_subsegment(*place, deps_.random.hex(16), report));
+}
+
 void Telemetry::report(const DeliveryReport& report) {
   using Event = DeliveryReport::Event;
+  if (report.event != Event::kFailedAttempt) trace_delivery(report);
   const std::string& topic = report.message->topic_arn;
   const bool web = report.protocol == "http" || report.protocol == "https";
   switch (report.event) {

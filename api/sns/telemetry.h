@@ -1,5 +1,6 @@
 // Telemetry: what the service tells about itself: delivery-status logs (one JSON event a delivery,
-// for topics whose feedback roles are set) and the AWS/SNS metrics, once a minute.
+// for topics whose feedback roles are set), the AWS/SNS metrics, once a minute, and the segments of
+// topics with active tracing.
 // Threads: any; tick from one.
 #pragma once
 
@@ -8,6 +9,7 @@
 
 #include "api/common/log_sink.h"
 #include "api/common/metric_sink.h"
+#include "api/common/trace_sink.h"
 #include "api/sns/delivery.h"
 #include "api/sns/state.h"
 #include "storage/base/guarded.h"
@@ -29,13 +31,17 @@ class Telemetry final : public Worker {
 
   explicit Telemetry(Deps deps) : deps_(deps) {}
   // Known once the other services are there; before the first request.
-  void set_sinks(LogSink* logs, MetricSink* metrics) {
+  void set_sinks(LogSink* logs, MetricSink* metrics, TraceSink* traces) {
     logs_ = logs;
     metrics_ = metrics;
+    traces_ = traces;
   }
 
   void count(std::string_view topic_arn, Count what, double by = 1);
   void report(const DeliveryReport& report);
+  // The trace header that a message published under `header` carries on. A topic with active tracing
+  // and a sampled trace gets a segment of its own there, which becomes the parent.
+  std::string trace(const TopicEntry& topic, std::string_view header, Timestamp published);
   // A delivery that an outbound data protection policy forbids.
   void denied(const StoredMessage& message, const StoredSubscription& subscription, std::string_view policy_name);
   // An event in a log group, made when it is missing.
@@ -48,10 +54,12 @@ class Telemetry final : public Worker {
  private:
   using Counts = std::array<double, static_cast<std::size_t>(Count::kCounts)>;
   void status_log(const DeliveryReport& report, bool success);
+  void trace_delivery(const DeliveryReport& report);
 
   Deps deps_;
   LogSink* logs_ = nullptr;
   MetricSink* metrics_ = nullptr;
+  TraceSink* traces_ = nullptr;
   Guarded<std::map<std::string, Counts, std::less<>>> counts_;  // by topic
   Guarded<std::optional<Timestamp>> due_;
 };

@@ -94,4 +94,21 @@ Taken take_documents(XRay& xray, const TraceScope& scope, std::span<const std::s
   return taken;
 }
 
+std::unique_ptr<TraceSink> make_trace_sink(TraceStore& traces) {
+  class Sink final : public TraceSink {
+   public:
+    explicit Sink(TraceStore& to) : traces_(to) {}
+    void put_segment(std::string_view account, std::string_view region, std::string_view document) override {
+      const auto receipt = traces_.append({.account = std::string(account), .region = std::string(region)}, {&document, 1});
+      if (receipt.verdicts.empty()) LOG_WARN("x-ray: a topic's segment was not stored: {}", document);
+      else if (receipt.verdicts[0].fault != traces::DocumentFault::kNone)
+        LOG_WARN("x-ray: a topic's segment was refused: {} ({})", message_of(receipt.verdicts[0]), document);
+    }
+
+   private:
+    TraceStore& traces_;
+  };
+  return std::make_unique<Sink>(traces);
+}
+
 }  // namespace fog::xray

@@ -11,6 +11,7 @@
 
 #include "api/common/operation.h"
 #include "api/common/registry.h"
+#include "api/common/trace_sink.h"
 #include "api/xray/xray.h"
 #include "storage/base/worker.h"
 
@@ -42,5 +43,8 @@ struct Taken {
   bool busy = false;  // nothing was stored; the caller may try again
 };
 Taken take_documents(XRay& xray, const TraceScope& scope, std::span<const std::string_view> documents);
+
+// Documents of other services of this process.
+std::unique_ptr<TraceSink> make_trace_sink(TraceStore& traces);
 
 }  // namespace fog::xray
