@@ -252,3 +252,37 @@ def test_query_protocol_by_hand(server):
         "Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": "AmazonSQS.DeleteQueue"})
     assert status == 400 and headers["x-amzn-query-error"] == "AWS.SimpleQueueService.NonExistentQueue;Sender"
     assert json.loads(body)["__type"] == "com.amazonaws.sqs#QueueDoesNotExist"
+
+
+def test_a_topic_with_active_tracing_is_part_of_the_trace(aws):
+    sqs, sns, xray = aws("sqs"), aws("sns"), aws("xray")
+    url = sqs.create_queue(QueueName="traced-queue")["QueueUrl"]
+    queue_arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    arn = sns.create_topic(Name="traced-topic", Attributes={"TracingConfig": "Active"})["TopicArn"]
+    sns.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=queue_arn)
+    trace_id, parent = f"1-{int(time.time()):08x}-{'1234567890abcdef12345678'}", "53995c3f42cd8ad8"
+    headers = {"sampled": f"Root={trace_id};Parent={parent};Sampled=1", "other": f"Root=1-{int(time.time()):08x}-{'0' * 24};Parent={parent};Sampled=0"}
+    sent = {}
+    sns.meta.events.register("before-send.sns.Publish", lambda request, **_: request.headers.__setitem__("X-Amzn-Trace-Id", sent["header"]))
+    for name, header in headers.items():
+        sent["header"] = header
+        sns.publish(TopicArn=arn, Message=name)
+    got = {}
+    while len(got) < 2:
+        for m in sqs.receive_message(QueueUrl=url, WaitTimeSeconds=2, AttributeNames=["All"]).get("Messages", []):
+            got[json.loads(m["Body"])["Message"]] = m["Attributes"]["AWSTraceHeader"]
+    assert got["other"] == headers["other"]  # passed on as it came
+
+    def documents():
+        traces = xray.batch_get_traces(TraceIds=[trace_id])["Traces"]
+        return [json.loads(s["Document"]) for t in traces for s in t["Segments"]]
+
+    deadline = time.time() + 10
+    while len(found := documents()) < 2 and time.time() < deadline:
+        time.sleep(0.05)
+    topic = next(d for d in found if d.get("type") != "subsegment")
+    delivery = next(d for d in found if d.get("type") == "subsegment")
+    assert (topic["name"], topic["origin"], topic["parent_id"]) == ("traced-topic", "AWS::SNS::Topic", parent)
+    assert (delivery["name"], delivery["namespace"], delivery["parent_id"]) == ("SQS", "aws", topic["id"])
+    assert got["sampled"] == f"Root={trace_id};Parent={topic['id']};Sampled=1"
+    assert not xray.batch_get_traces(TraceIds=[headers["other"][5:40]])["Traces"]
