@@ -91,7 +91,14 @@ struct BlockInput {
   std::vector<FieldSet> field_sets{1};  // the first is empty
 };
 
+// By (timestamp, sequence).
+void sort_rows(std::vector<RowIn>& rows);
+
+// kMemory: for the newest events, read a few times at most: neither compressed nor filtered.
+enum class BlockUse : std::uint8_t { kStored, kMemory };
+
 // Appends the block to `out`. The summary's offset is `out.size()` before the call.
-BlockSummary write_block(BlockInput& input, const Shaper::Admit& admit, std::string& out);
+BlockSummary write_block(BlockInput& input, const Shaper::Admit& admit, std::string& out,
+                         BlockUse use = BlockUse::kStored);
 
 }  // namespace fog::segments

@@ -47,14 +47,15 @@ struct FreeContext {
 // Appends `raw` to the block as a section.
 class SectionWriter {
  public:
-  SectionWriter(std::string& out, std::size_t base) : out_(out), base_(base), context_(ZSTD_createCCtx()) {}
+  SectionWriter(std::string& out, std::size_t base, bool compress)
+      : out_(out), base_(base), context_(compress ? ZSTD_createCCtx() : nullptr) {}
 
   Section add(std::string_view raw) {
     Section section;
     section.offset = out_.size() - base_;
     section.raw = raw.size();
     const std::size_t at = out_.size();
-    if (raw.size() > 32) {
+    if (raw.size() > 32 && context_ != nullptr) {
       out_.resize(at + ZSTD_compressBound(raw.size()));
       const std::size_t n = ZSTD_compressCCtx(context_.get(), out_.data() + at, out_.size() - at, raw.data(),
                                               raw.size(), kZstdLevel);
@@ -297,14 +298,20 @@ Result<std::string> open_section(const Section& section, std::string_view stored
   return raw;
 }
 
-BlockSummary write_block(BlockInput& input, const Shaper::Admit& admit, std::string& out) {
+void sort_rows(std::vector<RowIn>& rows) {
+  const auto before = [](const RowIn& a, const RowIn& b) {
+    return a.timestamp != b.timestamp ? a.timestamp < b.timestamp : a.sequence < b.sequence;
+  };
+  if (!std::is_sorted(rows.begin(), rows.end(), before)) std::sort(rows.begin(), rows.end(), before);
+}
+
+BlockSummary write_block(BlockInput& input, const Shaper::Admit& admit, std::string& out, BlockUse use) {
   std::vector<RowIn>& rows = input.rows;
   FOG_ASSERT(!rows.empty() && rows.size() <= kBlockEventsLimit, "a block has rows");
-  std::sort(rows.begin(), rows.end(), [](const RowIn& a, const RowIn& b) {
-    return a.timestamp != b.timestamp ? a.timestamp < b.timestamp : a.sequence < b.sequence;
-  });
+  sort_rows(rows);
+  const bool is_stored = use == BlockUse::kStored;
   const std::size_t base = out.size();
-  SectionWriter sections(out, base);
+  SectionWriter sections(out, base, is_stored);
   Directory directory;
   directory.rows = rows.size();
   directory.field_sets = keep_used_field_sets(input);
@@ -335,7 +342,12 @@ BlockSummary write_block(BlockInput& input, const Shaper::Admit& admit, std::str
     summary.sequence_max = std::max(summary.sequence_max, row.sequence);
   }
 
-  TokenSet tokens;
+  // About nine words a line; room for them at once is cheaper than growing.
+  TokenSet token_set(is_stored ? rows.size() * 9 : 0);
+  TokenSet* const tokens = is_stored ? &token_set : nullptr;
+  const auto add_tokens = [&](std::string_view text) {
+    if (tokens != nullptr) tokens->add_text(text);
+  };
   std::string raw;
   const auto add_ints = [&](std::span<const std::int64_t> ints) {
     raw.clear();
@@ -348,11 +360,11 @@ BlockSummary write_block(BlockInput& input, const Shaper::Admit& admit, std::str
   for (const Template& shape : shaper.templates()) {
     to.varint(shape.columns.size());
     to.text(shape.literals[0]);
-    tokens.add_text(shape.literals[0]);
+    add_tokens(shape.literals[0]);
     for (std::size_t i = 0; i < shape.columns.size(); ++i) {
       to.varint(shape.columns[i]);
       to.text(shape.literals[i + 1]);
-      tokens.add_text(shape.literals[i + 1]);
+      add_tokens(shape.literals[i + 1]);
     }
   }
   directory.templates = sections.add(raw);
@@ -400,7 +412,7 @@ BlockSummary write_block(BlockInput& input, const Shaper::Admit& admit, std::str
     }
     directory.columns.push_back(std::move(entry));
   }
-  directory.filter = sections.add_plain(tokens.encode());
+  directory.filter = sections.add_plain(is_stored ? token_set.encode() : std::string());
 
   const std::string encoded = encode_directory(directory);
   out.append(encoded);

@@ -15,6 +15,7 @@
 //              kText:       texts
 #include "storage/segments/column_codec.h"
 
+#include "storage/segments/decimal.h"
 #include "storage/segments/shape.h"
 
 #include <array>
@@ -207,7 +208,6 @@ template bool decode_codes<std::uint32_t>(ByteReader&, std::size_t, std::uint64_
 
 namespace {
 
-constexpr std::size_t kHexShapeMin = 8;   // shorter ones gain nothing
 constexpr std::size_t kHexShapeMax = 128;
 
 int hex_digit(char c) {
@@ -216,68 +216,7 @@ int hex_digit(char c) {
   return -1;
 }
 
-// The common shape of all values: 0 where a hex digit varies, else the constant character.
-bool hex_shape(std::span<const std::string_view> values, std::string& mask) {
-  if (values.size() < 2) return false;
-  const std::string_view first = values[0];
-  const std::size_t n = first.size();
-  if (n < kHexShapeMin || n > kHexShapeMax) return false;
-  mask.assign(first);
-  std::size_t constant = n;
-  for (const std::string_view value : values) {
-    if (value.size() != n) return false;
-    for (std::size_t i = 0; i < n; ++i) {
-      const char c = value[i];
-      if (mask[i] == 0) {
-        if (hex_digit(c) < 0) return false;
-      } else if (c != mask[i]) {
-        if (hex_digit(c) < 0 || hex_digit(mask[i]) < 0) return false;
-        mask[i] = 0;
-        --constant;
-      }
-    }
-  }
-  return (n - constant) * 2 >= n && mask.find('\0') != std::string::npos;
-}
-
 }  // namespace
-
-void encode_texts(std::span<const std::string_view> values, std::string& out) {
-  ByteWriter to(out);
-  std::string mask;
-  if (hex_shape(values, mask)) {
-    to.fixed<std::uint8_t>(1);
-    to.text(mask);
-    std::size_t digits = 0;
-    for (const char c : mask) digits += c == 0 ? 1 : 0;
-    const std::size_t packed = (digits + 1) / 2;
-    const std::size_t base = out.size();
-    out.resize(base + packed * values.size());
-    char* at = out.data() + base;
-    std::vector<std::size_t> places;
-    for (std::size_t i = 0; i < mask.size(); ++i)
-      if (mask[i] == 0) places.push_back(i);
-    for (const std::string_view value : values) {
-      for (std::size_t i = 0; i < digits; i += 2) {
-        const int high = hex_digit(value[places[i]]);
-        const int low = i + 1 < digits ? hex_digit(value[places[i + 1]]) : 0;
-        *at++ = static_cast<char>(high << 4 | low);
-      }
-    }
-    return;
-  }
-  to.fixed<std::uint8_t>(0);
-  std::vector<std::int64_t> lengths;
-  lengths.reserve(values.size());
-  std::size_t total = 0;
-  for (const std::string_view value : values) {
-    lengths.push_back(static_cast<std::int64_t>(value.size()));
-    total += value.size();
-  }
-  encode_ints(lengths, out);
-  out.reserve(out.size() + total);
-  for (const std::string_view value : values) out.append(value);
-}
 
 bool decode_texts(ByteReader& in, std::size_t n, std::vector<std::uint32_t>& offsets, std::string& bytes) {
   const auto mode = in.fixed<std::uint8_t>();
@@ -338,53 +277,6 @@ bool decode_texts(ByteReader& in, std::size_t n, std::vector<std::uint32_t>& off
 // ---- numbers and times --------------------------------------------------------------------------------
 
 namespace {
-
-constexpr std::array<std::int64_t, 19> kPowers = [] {
-  std::array<std::int64_t, 19> powers{};
-  std::int64_t p = 1;
-  for (auto& power : powers) {
-    power = p;
-    p = p > INT64_MAX / 10 ? p : p * 10;
-  }
-  return powers;
-}();
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-// A plain decimal as a mantissa and a number of decimals; false where the text is not the canonical
-// form ("01", "+1", "1.", "-0", more than 18 digits, exponents).
-struct Decimal {
-  std::int64_t mantissa = 0;
-  int scale = 0;
-};
-bool parse_decimal(std::string_view text, Decimal& out) {
-  std::size_t at = 0;
-  const bool negative = !text.empty() && text[0] == '-';
-  if (negative) ++at;
-  const std::size_t first = at;
-  std::int64_t mantissa = 0;
-  int digits = 0;
-  while (at < text.size() && is_digit(text[at])) {
-    mantissa = mantissa * 10 + (text[at++] - '0');
-    if (++digits > 18) return false;
-  }
-  if (at == first || (text[first] == '0' && at - first > 1)) return false;
-  int scale = 0;
-  if (at < text.size()) {
-    if (text[at] != '.') return false;
-    ++at;
-    while (at < text.size() && is_digit(text[at])) {
-      mantissa = mantissa * 10 + (text[at++] - '0');
-      ++scale;
-      if (++digits > 18) return false;
-    }
-    if (scale == 0 || at < text.size()) return false;
-  }
-  if (negative && mantissa == 0) return false;
-  out.mantissa = negative ? -mantissa : mantissa;
-  out.scale = scale;
-  return true;
-}
 
 // Days since 1970-01-01 of a civil date, and back (Howard Hinnant's algorithms, public domain).
 std::int64_t days_from_civil(std::int64_t y, unsigned m, unsigned d) {
@@ -520,186 +412,6 @@ bool numeric_view(std::string_view text, double& value) {
 }
 
 // ---- columns ----------------------------------------------------------------------------------------------
-
-namespace {
-
-// Not stored; only spreads dictionary candidates over the table.
-std::uint64_t quick_hash(std::string_view text) {
-  std::uint64_t h = text.size() * 0x9e3779b97f4a7c15ull;
-  std::size_t i = 0;
-  for (; i + 8 <= text.size(); i += 8) {
-    std::uint64_t piece = 0;
-    std::memcpy(&piece, text.data() + i, 8);
-    h = (h ^ piece) * 0xff51afd7ed558ccdull;
-    h ^= h >> 32;
-  }
-  if (i < text.size()) {
-    std::uint64_t piece = 0;
-    std::memcpy(&piece, text.data() + i, text.size() - i);
-    h = (h ^ piece) * 0xff51afd7ed558ccdull;
-    h ^= h >> 32;
-  }
-  return h * 0x9fb21c651e98df25ull;
-}
-
-// Distinct values in order of first use. Gives up when nearly every value is new.
-class DictionaryBuilder {
- public:
-  bool build(std::span<const std::string_view> values) {
-    codes.resize(values.size());
-    slots_.assign(1024, kEmpty);
-    for (std::size_t i = 0; i < values.size(); ++i) {
-      codes[i] = code_of(values[i]);
-      if ((i & 1023) == 1023 && entries.size() * 4 > i * 3 && i > 2000) return false;
-    }
-    return entries.size() * 4 <= values.size() * 3 || values.size() < 16;
-  }
-  std::vector<std::string_view> entries;
-  std::vector<std::int64_t> codes;
-
- private:
-  static constexpr std::uint32_t kEmpty = 0xffffffffu;
-  std::int64_t code_of(std::string_view value) {
-    if (entries.size() * 2 >= slots_.size()) grow();
-    const std::uint64_t hash = quick_hash(value);
-    const std::size_t mask = slots_.size() - 1;
-    for (std::size_t i = (hash >> 24) & mask;; i = (i + 1) & mask) {
-      const std::uint32_t slot = slots_[i];
-      if (slot == kEmpty) {
-        slots_[i] = static_cast<std::uint32_t>(entries.size());
-        entries.push_back(value);
-        hashes_.push_back(hash);
-        return static_cast<std::int64_t>(entries.size()) - 1;
-      }
-      if (hashes_[slot] == hash && entries[slot] == value) return slot;
-    }
-  }
-  void grow() {
-    slots_.assign(slots_.size() * 4, kEmpty);
-    const std::size_t mask = slots_.size() - 1;
-    for (std::uint32_t entry = 0; entry < hashes_.size(); ++entry) {
-      std::size_t i = (hashes_[entry] >> 24) & mask;
-      while (slots_[i] != kEmpty) i = (i + 1) & mask;
-      slots_[i] = entry;
-    }
-  }
-  std::vector<std::uint32_t> slots_;
-  std::vector<std::uint64_t> hashes_;
-};
-
-bool all_equal(std::span<const std::string_view> values) {
-  for (const std::string_view value : values)
-    if (value != values[0]) return false;
-  return true;
-}
-
-bool encode_iso(std::span<const std::string_view> values, const RowTimes& row_times, std::string& out) {
-  std::int64_t first = 0;
-  if (!parse_iso_time(values[0], first)) return false;
-  const std::vector<std::int64_t> times = row_times();
-  std::vector<std::int64_t> distance(values.size());
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    std::int64_t ms = 0;
-    if (!parse_iso_time(values[i], ms)) return false;
-    distance[i] = static_cast<std::int64_t>(static_cast<std::uint64_t>(ms) - static_cast<std::uint64_t>(times[i]));
-  }
-  encode_ints(distance, out);
-  return true;
-}
-
-bool encode_numbers(std::span<const std::string_view> values, EncodedColumn& column) {
-  std::vector<Decimal> numbers(values.size());
-  int scale = 0;
-  bool fixed = true;      // all of one scale
-  bool shortest = true;   // none ends in a zero decimal
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    if (!parse_decimal(values[i], numbers[i])) return false;
-    if (i > 0 && numbers[i].scale != numbers[0].scale) fixed = false;
-    if (numbers[i].scale > 0 && numbers[i].mantissa % 10 == 0) shortest = false;
-    if (!fixed && !shortest) return false;
-    scale = std::max(scale, numbers[i].scale);
-  }
-  std::vector<std::int64_t> mantissas(values.size());
-  std::int64_t low = INT64_MAX;
-  std::int64_t high = INT64_MIN;
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    std::int64_t wide = 0;
-    const std::int64_t power = kPowers[static_cast<std::size_t>(scale - numbers[i].scale)];
-    if (__builtin_mul_overflow(numbers[i].mantissa, power, &wide)) return false;
-    mantissas[i] = wide;
-    low = std::min(low, wide);
-    high = std::max(high, wide);
-  }
-  const double unit = static_cast<double>(kPowers[static_cast<std::size_t>(scale)]);
-  column.numeric = true;
-  column.min = static_cast<double>(low) / unit;
-  column.max = static_cast<double>(high) / unit;
-  if (scale == 0) {
-    column.encoding = Encoding::kInt;
-  } else {
-    column.encoding = Encoding::kDecimal;
-    ByteWriter to(column.bytes);
-    to.fixed<std::uint8_t>(static_cast<std::uint8_t>(scale));
-    to.fixed<std::uint8_t>(fixed ? 0 : 1);
-  }
-  encode_ints(mantissas, column.bytes);
-  return true;
-}
-
-}  // namespace
-
-EncodedColumn encode_column(std::span<const std::string_view> values, const RowTimes& times, bool unescape,
-                            TokenSet& tokens) {
-  EncodedColumn column;
-  std::string plain;
-  const auto add_tokens = [&](std::string_view value) {
-    tokens.add_text(value);
-    if (std::memchr(value.data(), '\\', value.size()) == nullptr) return;
-    column.escaped = true;
-    if (!unescape) return;
-    plain.clear();
-    append_unescaped(value, plain);
-    tokens.add_text(plain);
-  };
-  const char lead = values.empty() || values[0].empty() ? '\0' : values[0][0];
-  if (is_digit(lead) || lead == '-') {
-    if (encode_numbers(values, column)) return column;
-    column = {};
-    if (encode_iso(values, times, column.bytes)) {
-      column.encoding = Encoding::kIsoTime;
-      return column;
-    }
-    column = {};
-  }
-  ByteWriter to(column.bytes);
-  if (!values.empty() && all_equal(values)) {
-    column.encoding = Encoding::kConstant;
-    to.text(values[0]);
-    add_tokens(values[0]);
-    return column;
-  }
-  DictionaryBuilder dictionary;
-  if (dictionary.build(values)) {
-    column.encoding = Encoding::kDictionary;
-    to.varint(dictionary.entries.size());
-    encode_texts(dictionary.entries, column.bytes);
-    if (dictionary.entries.size() > 256) {
-      std::int64_t used = 0;
-      for (std::int64_t& code : dictionary.codes) {
-        const std::int64_t plain_code = code;
-        code = used - plain_code;
-        if (plain_code == used) ++used;
-      }
-    }
-    encode_ints(dictionary.codes, column.bytes);
-    for (const std::string_view value : dictionary.entries) add_tokens(value);
-    return column;
-  }
-  column.encoding = Encoding::kText;
-  encode_texts(values, column.bytes);
-  for (const std::string_view value : values) add_tokens(value);
-  return column;
-}
 
 // Mantissas to doubles, correctly rounded.
 bool fill_doubles(LogColumn& column) {

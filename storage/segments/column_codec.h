@@ -39,9 +39,7 @@ bool decode_ints(ByteReader& in, std::size_t n, std::vector<std::int64_t>& value
 template <typename Code>
 bool decode_codes(ByteReader& in, std::size_t n, std::uint64_t entries, bool from_newest, std::vector<Code>& codes);
 
-// Lists of texts.
-void encode_texts(std::span<const std::string_view> values, std::string& out);
-// Appends to `bytes`; offsets gets n + 1 entries, the first one bytes.size() before the call.
+// Lists of texts. Appends to `bytes`; offsets gets n + 1 entries, the first one bytes.size() before the call.
 bool decode_texts(ByteReader& in, std::size_t n, std::vector<std::uint32_t>& offsets, std::string& bytes);
 
 struct EncodedColumn {
@@ -55,9 +53,9 @@ struct EncodedColumn {
 // The timestamps of the rows that hold the values; asked for only where they may help.
 using RowTimes = std::function<std::vector<std::int64_t>()>;
 
-// Words of text values go to `tokens`; with `unescape`, those of the unescaped form too.
+// Words of text values go to `tokens` unless it is null; with `unescape`, those of the unescaped form too.
 EncodedColumn encode_column(std::span<const std::string_view> values, const RowTimes& times, bool unescape,
-                            TokenSet& tokens);
+                            TokenSet* tokens);
 
 // The values in row order of the present rows only (compact), as raw text or numbers:
 // kInt -> kInt; kDecimal -> kDouble; kIsoTime -> ints hold epoch ms; kDictionary, kConstant ->

@@ -6,8 +6,9 @@ namespace fog::segments {
 
 namespace {
 constexpr std::size_t kChunkBytes = 1u << 20;
-// A stretch this long is encoded once and kept; shorter ones are done again when events were added.
-constexpr std::size_t kCookedMin = 2048;
+// A piece this long is left alone; shorter ones are joined once there are so many of them.
+constexpr std::size_t kPieceRowsMin = 4096;
+constexpr std::size_t kShortPiecesMax = 4;
 }  // namespace
 
 std::int64_t day_of(std::int64_t timestamp_ms) {
@@ -16,10 +17,8 @@ std::int64_t day_of(std::int64_t timestamp_ms) {
 }
 
 std::vector<EncodedDay> encode_days(std::vector<RowIn> rows, const std::vector<FieldSet>& field_sets,
-                                    const BlockLimits& limits, const Shaper::Admit& admit) {
-  std::sort(rows.begin(), rows.end(), [](const RowIn& a, const RowIn& b) {
-    return a.timestamp != b.timestamp ? a.timestamp < b.timestamp : a.sequence < b.sequence;
-  });
+                                    const BlockLimits& limits, const Shaper::Admit& admit, BlockUse use) {
+  sort_rows(rows);
   std::vector<EncodedDay> days;
   std::string bytes;
   for (std::size_t at = 0; at < rows.size();) {
@@ -35,7 +34,7 @@ std::vector<EncodedDay> encode_days(std::vector<RowIn> rows, const std::vector<F
         size += rows[at].message.size();
         input.rows.push_back(rows[at++]);
       }
-      day.blocks.push_back(write_block(input, admit, bytes));
+      day.blocks.push_back(write_block(input, admit, bytes, use));
     }
     day.bytes = std::make_shared<const std::string>(bytes);
     days.push_back(std::move(day));
@@ -43,8 +42,8 @@ std::vector<EncodedDay> encode_days(std::vector<RowIn> rows, const std::vector<F
   return days;
 }
 
-std::vector<std::shared_ptr<const StoredBlock>> blocks_in_memory(const std::vector<EncodedDay>& days) {
-  std::vector<std::shared_ptr<const StoredBlock>> blocks;
+std::vector<BlockPtr> blocks_in_memory(const std::vector<EncodedDay>& days) {
+  std::vector<BlockPtr> blocks;
   for (const EncodedDay& day : days) {
     const auto source = std::make_shared<const MemorySource>(day.bytes);
     for (const BlockSummary& summary : day.blocks) blocks.push_back(std::make_shared<const StoredBlock>(summary, source));
@@ -69,9 +68,13 @@ std::string_view Head::keep(std::string_view message) {
   return kept;
 }
 
-void Head::append(const LogBatch& batch, LogSequence first_sequence, Lsn lsn) {
-  last_lsn_ = lsn;
+void Head::append(const LogBatch& batch, LogSequence first_sequence, Lsn lsn, std::uint64_t wal_bytes) {
   if (batch.events.empty()) return;
+  if (rows_.empty()) {
+    first_lsn_ = lsn;
+    wal_bytes_ = wal_bytes;
+  }
+  last_lsn_ = lsn;
   std::uint32_t field_set = 0;
   if (!batch.fields.empty()) {
     // Batches of one entity follow each other; looking at the last few is enough.
@@ -95,46 +98,46 @@ void Head::append(const LogBatch& batch, LogSequence first_sequence, Lsn lsn) {
   bytes_ += batch.events.size() * sizeof(RowIn);
 }
 
-std::vector<std::shared_ptr<const StoredBlock>> Head::cook(const std::shared_ptr<Head>& head,
-                                                           std::unique_lock<std::mutex>& lock,
-                                                           const Shaper::Admit& admit) {
-  // One at a time encodes, the others then find it done. The group's lock is not held while waiting.
-  lock.unlock();
-  const std::lock_guard cooking(head->cooking_);
-  lock.lock();
-  const std::size_t from = head->cooked_;
-  const std::size_t to = head->rows_.size();
-  if (to > from && head->rest_end_ != to) {
-    std::vector<RowIn> rows(head->rows_.begin() + static_cast<std::ptrdiff_t>(from), head->rows_.end());
-    const std::vector<FieldSet> field_sets = head->field_sets_;
-    lock.unlock();
-    auto made = blocks_in_memory(encode_days(std::move(rows), field_sets, {}, admit));
-    lock.lock();
-    if (to - from >= kCookedMin) {
-      head->blocks_.insert(head->blocks_.end(), made.begin(), made.end());
-      head->cooked_ = to;
-      head->rest_.clear();
-      head->rest_end_ = to;
-    } else {
-      head->rest_ = std::move(made);
-      head->rest_end_ = to;
+std::vector<BlockPtr> Head::blocks(std::mutex& group_lock, const Shaper::Admit& admit) {
+  if (is_encoded_.load(std::memory_order_acquire)) return encoded_blocks_;
+  // One at a time encodes; the others then find it done.
+  const std::lock_guard cooking(cooking_);
+  const std::size_t done = pieces_.empty() ? 0 : pieces_.back().end;
+  std::size_t joined = 0;
+  for (auto piece = pieces_.rbegin(); piece != pieces_.rend() && piece->end - piece->first < kPieceRowsMin; ++piece) ++joined;
+  if (joined < kShortPiecesMax) joined = 0;
+  const std::size_t first = joined == 0 ? done : pieces_[pieces_.size() - joined].first;
+  std::vector<RowIn> rows;
+  std::vector<FieldSet> field_sets;
+  std::size_t end = 0;
+  {
+    const std::lock_guard lock(group_lock);
+    end = rows_.size();
+    if (end > done) {
+      rows.assign(rows_.begin() + static_cast<std::ptrdiff_t>(first), rows_.end());
+      field_sets = field_sets_;
     }
   }
-  auto result = head->blocks_;
-  result.insert(result.end(), head->rest_.begin(), head->rest_.end());
+  if (end > done) {
+    pieces_.resize(pieces_.size() - joined);
+    pieces_.push_back({first, end, blocks_in_memory(encode_days(std::move(rows), field_sets, {}, admit, BlockUse::kMemory))});
+  }
+  std::vector<BlockPtr> result;
+  for (const Piece& piece : pieces_) result.insert(result.end(), piece.blocks.begin(), piece.blocks.end());
   return result;
 }
 
 const std::vector<EncodedDay>& Head::encoded(const Hidden& hidden, const BlockLimits& limits,
                                              const Shaper::Admit& admit) {
   const std::lock_guard lock(sealing_);
-  if (is_encoded_) return encoded_;
+  if (is_encoded_.load(std::memory_order_relaxed)) return encoded_;
   std::vector<RowIn> rows;
   rows.reserve(rows_.size());
   for (const RowIn& row : rows_)
     if (!hidden.streams.contains(row.stream) && !hidden.expired(row.timestamp, row.sequence)) rows.push_back(row);
   encoded_ = encode_days(std::move(rows), field_sets_, limits, admit);
-  is_encoded_ = true;
+  encoded_blocks_ = blocks_in_memory(encoded_);
+  is_encoded_.store(true, std::memory_order_release);
   return encoded_;
 }
 

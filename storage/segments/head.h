@@ -2,11 +2,13 @@
 //
 // Appending happens under the group's lock; message bytes live in an arena that never moves, so a
 // reader copies the row entries under the lock and works on them without it. Queries see a head as
-// blocks like any other: full stretches are encoded once and kept, the short rest is encoded for the
-// query that asks. A frozen head takes no more events and is encoded whole, once, by whoever needs it
-// first, query or sealer.
+// blocks like any other: the events since the last query are encoded for the one that asks, lightly
+// (no compression, no filter), and the piece is kept; short pieces are joined now and then. A frozen
+// head takes no more events; the sealer encodes it whole, and queries use that as soon as it is done
+// and never wait for it.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -29,27 +31,30 @@ struct BlockLimits {
   std::size_t bytes_max = 16u << 20;
 };
 std::int64_t day_of(std::int64_t timestamp_ms);
+using BlockPtr = std::shared_ptr<const StoredBlock>;
 // Sorts the rows and cuts them into days and blocks.
 std::vector<EncodedDay> encode_days(std::vector<RowIn> rows, const std::vector<FieldSet>& field_sets,
-                                    const BlockLimits& limits, const Shaper::Admit& admit);
-std::vector<std::shared_ptr<const StoredBlock>> blocks_in_memory(const std::vector<EncodedDay>& days);
+                                    const BlockLimits& limits, const Shaper::Admit& admit,
+                                    BlockUse use = BlockUse::kStored);
+std::vector<BlockPtr> blocks_in_memory(const std::vector<EncodedDay>& days);
 
 class Head {
  public:
   // Under the group's lock.
-  void append(const LogBatch& batch, LogSequence first_sequence, Lsn lsn);
+  void append(const LogBatch& batch, LogSequence first_sequence, Lsn lsn, std::uint64_t wal_bytes);
 
   std::size_t events() const { return rows_.size(); }
   std::size_t bytes() const { return bytes_; }
+  Lsn first_lsn() const { return first_lsn_; }
   Lsn last_lsn() const { return last_lsn_; }
+  // Bytes of log records that were written, by all groups, when its first batch came.
+  std::uint64_t wal_bytes() const { return wal_bytes_; }
   const std::vector<RowIn>& rows() const { return rows_; }
   const std::unordered_map<LogStreamId, StreamTotals>& streams() const { return streams_; }
 
-  // The head as blocks. `lock` is the group's, held by the caller; it is released while encoding and
-  // held again at the end. Events that come meanwhile may be missing.
-  static std::vector<std::shared_ptr<const StoredBlock>> cook(const std::shared_ptr<Head>& head,
-                                                              std::unique_lock<std::mutex>& lock,
-                                                              const Shaper::Admit& admit);
+  // The head as blocks, for queries; without the group's lock, which is `group_lock`. Holds all events
+  // of the moment of the call and perhaps later ones.
+  std::vector<BlockPtr> blocks(std::mutex& group_lock, const Shaper::Admit& admit);
 
   // Frozen heads only, without the group's lock: the whole head, encoded once.
   const std::vector<EncodedDay>& encoded(const Hidden& hidden, const BlockLimits& limits, const Shaper::Admit& admit);
@@ -63,18 +68,24 @@ class Head {
   std::size_t chunk_left_ = 0;
   char* chunk_at_ = nullptr;
   std::size_t bytes_ = 0;
+  Lsn first_lsn_ = 0;
   Lsn last_lsn_ = 0;
+  std::uint64_t wal_bytes_ = 0;
   std::unordered_map<LogStreamId, StreamTotals> streams_;
 
-  std::size_t cooked_ = 0;  // rows [0, cooked_) are in blocks_
-  std::vector<std::shared_ptr<const StoredBlock>> blocks_;
-  std::size_t rest_end_ = 0;  // rows [cooked_, rest_end_) are in rest_, when rest_end_ > cooked_
-  std::vector<std::shared_ptr<const StoredBlock>> rest_;
+  // What queries have encoded: rows [first, end) of each piece, one piece behind the other.
+  struct Piece {
+    std::size_t first = 0;
+    std::size_t end = 0;
+    std::vector<BlockPtr> blocks;
+  };
   std::mutex cooking_;
+  std::vector<Piece> pieces_;
 
   std::mutex sealing_;
-  bool is_encoded_ = false;
-  std::vector<EncodedDay> encoded_;
+  std::atomic<bool> is_encoded_{false};
+  std::vector<EncodedDay> encoded_;       // constant once is_encoded_
+  std::vector<BlockPtr> encoded_blocks_;  // the same
 };
 
 }  // namespace fog::segments

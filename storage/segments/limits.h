@@ -31,5 +31,7 @@ constexpr int kZstdLevel = 1;
 
 // A group whose unsealed data holds the write-ahead log back further than this is sealed, however small.
 constexpr std::uint64_t kWalBytesMax = 96u << 20;
+// Recovery keeps so much unsealed data in memory; beyond it, sealing is part of opening.
+constexpr std::uint64_t kReplayBytesMax = 384u << 20;
 
 }  // namespace fog::segments

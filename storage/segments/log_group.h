@@ -44,7 +44,7 @@ class LogGroup {
   // Takes the sequence numbers, lets `log` write the WAL record, inserts. not_found when dropped.
   Result<LogStore::Appended> append(const LogBatch& batch, const std::function<Lsn(LogSequence)>& log,
                                     std::uint64_t wal_bytes);
-  void replay(const LogBatch& batch, LogSequence first, Lsn lsn);
+  void replay(const LogBatch& batch, LogSequence first, Lsn lsn, std::uint64_t wal_bytes);
   bool head_is_full() const;
 
   // Marks an operation of the WAL as done in memory; it is safe once the manifest is written.
@@ -55,7 +55,7 @@ class LogGroup {
   void drop();
 
   // Blocks that overlap the scope's time range.
-  std::vector<std::shared_ptr<const StoredBlock>> blocks(const ReadScope& scope);
+  std::vector<BlockPtr> blocks(const ReadScope& scope);
   std::shared_ptr<const Hidden> hidden() const;
   Result<LogEvent> find(LogSequence sequence, std::int64_t timestamp_ms, const OnDamage& on_damage);
 
@@ -75,10 +75,13 @@ class LogGroup {
   Result<bool> merge();      // one merge; false: nothing to do
   Status drop_expired_files();
 
-  // The oldest LSN that only the WAL holds; nothing: all is on disk.
-  std::optional<Lsn> oldest_unapplied() const;
-  // WAL bytes written (by all stores) when that LSN was.
-  std::uint64_t oldest_wal_bytes() const;
+  // What only the WAL holds; nothing: all is on disk.
+  struct Held {
+    Lsn lsn = 0;                  // the oldest record
+    std::uint64_t wal_bytes = 0;  // bytes of log records written (by all groups) before its events
+    bool has_change = false;      // a deletion or retention is among it
+  };
+  std::optional<Held> held() const;
   Lsn applied() const;
   LogGroupId id() const { return id_; }
 
@@ -91,9 +94,8 @@ class LogGroup {
     LogSequence next_sequence = 1;
     std::uint64_t next_segment = 1;
     Lsn applied = 0;                    // in the manifest
-    Lsn newest_change = 0;              // drop_stream and the like that the manifest lacks
-    std::optional<Lsn> oldest_unapplied;
-    std::uint64_t oldest_wal_bytes = 0;
+    Lsn oldest_change = 0;              // drop_stream and the like: [oldest, newest], while newest is
+    Lsn newest_change = 0;              // above `applied` the manifest lacks them
     std::shared_ptr<Head> head;
     std::deque<std::shared_ptr<Head>> frozen;
     std::vector<SegmentPtr> segments;
@@ -111,10 +113,10 @@ class LogGroup {
                           std::shared_ptr<const std::string> bytes);
   Result<SegmentPtr> store_day(const EncodedDay& day, Lsn lsn, std::vector<std::uint64_t> replaces);
   Result<EncodedDay> join(const std::vector<SegmentPtr>& parts, const Hidden& hidden);
-  void touch(Lsn lsn, std::uint64_t wal_bytes);
+  void insert_locked(const LogBatch& batch, LogSequence first, Lsn lsn, std::uint64_t wal_bytes);
+  void changed_locked(Lsn lsn);
   void freeze_locked();
   void hide_locked(std::int64_t before_ms, LogSequence below, Lsn lsn);
-  void refresh_unapplied();
 
   const LogGroupId id_;
   const std::filesystem::path folder_;

@@ -13,6 +13,7 @@
 #include "storage/base/hash.h"
 #include "storage/segments/limits.h"
 #include "storage/segments/sync_point.h"
+#include "storage/wal/file.h"
 
 #include <fmt/format.h>
 
@@ -35,7 +36,7 @@ constexpr const char* kManifestName = "MANIFEST";
 Error system_error(const std::filesystem::path& path, const char* what) {
   const int code = errno;
   const std::string text = fmt::format("{} {}: {}", what, path.string(), std::strerror(code));
-  return code == ENOSPC || code == EDQUOT || code == EMFILE ? Error::busy(text) : Error::internal(text);
+  return code == ENOSPC || code == EDQUOT || code == EIO || code == EROFS || code == EMFILE ? Error::busy(text) : Error::internal(text);
 }
 
 // Closes on every way out.
@@ -127,8 +128,9 @@ Status write_file_atomically(const std::filesystem::path& path, std::string_view
     sync_point("file created");
     bool ok = write_all(file.fd, head) && write_all(file.fd, body) && write_all(file.fd, tail);
     sync_point("file written");
-    ok = ok && ::fdatasync(file.fd) == 0;
-    if (!ok) {
+    const bool synced = ok && ::fdatasync(file.fd) == 0;
+    if (!synced) {
+      ++(ok ? disk_faults().syncs : disk_faults().writes);
       Error error = system_error(temporary, "cannot write");
       ::unlink(temporary.c_str());
       return error;

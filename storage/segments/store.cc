@@ -1,20 +1,18 @@
 // The segment engine: log groups over one WAL, with background sealing and merging.
 //
-// WAL records of StoreId::kLogs bear the group's id. Payload, integers as varints:
-//   1 append       first sequence fixed u64 | stream | ingestion zigzag | fields: count, pairs of texts
-//                  | events: count | (timestamp - previous timestamp zigzag, size) each | message bytes
-//   2 drop group
-//   3 drop stream  stream
-//   4 hide before  before zigzag | sequence
-//   5 drop all
+// Recovery reads the log of writes into heads and leaves sealing to the background; what the log holds is
+// bounded, because heads that keep old files of it alive are sealed.
 #include "storage/base/log.h"
 #include "storage/base/worker_pool.h"
 #include "storage/log_store.h"
 #include "storage/segments/limits.h"
 #include "storage/segments/log_record.h"
 #include "storage/segments/log_group.h"
+#include "storage/wal/file.h"
 
 #include <malloc.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <charconv>
 #include <condition_variable>
@@ -26,58 +24,14 @@ namespace fog {
 namespace {
 
 using namespace segments;
+using Operation = LogOperation;
 
-enum class Operation : std::uint8_t { kAppend = 1, kDropGroup = 2, kDropStream = 3, kHideBefore = 4, kDropAll = 5 };
-
-constexpr std::size_t kSequenceOffset = 1;  // of the first sequence number in an append record
-
-std::string encode_append(const LogBatch& batch) {
-  std::size_t bytes = 64;
-  for (const LogEventIn& event : batch.events) bytes += event.message.size() + 6;
-  std::string payload;
-  payload.reserve(bytes);
-  ByteWriter to(payload);
-  to.fixed(static_cast<std::uint8_t>(Operation::kAppend));
-  to.fixed<std::uint64_t>(0);  // known only under the group's lock
-  to.varint(batch.stream);
-  to.zigzag(batch.ingestion_ms);
-  to.varint(batch.fields.size());
-  for (const auto& [name, value] : batch.fields) {
-    to.text(name);
-    to.text(value);
-  }
-  to.varint(batch.events.size());
-  std::int64_t previous = 0;
-  for (const LogEventIn& event : batch.events) {
-    to.zigzag(static_cast<std::int64_t>(static_cast<std::uint64_t>(event.timestamp_ms) - static_cast<std::uint64_t>(previous)));
-    to.varint(event.message.size());
-    previous = event.timestamp_ms;
-  }
-  for (const LogEventIn& event : batch.events) to.raw(event.message);
-  return payload;
-}
-
-bool decode_append(ByteReader& in, LogBatch& batch, LogSequence& first, std::vector<LogEventIn>& events) {
-  first = in.fixed<std::uint64_t>();
-  batch.stream = in.varint();
-  batch.ingestion_ms = in.zigzag();
-  const std::uint64_t fields = in.varint();
-  for (std::uint64_t i = 0; i < fields && in.ok(); ++i) {
-    std::string name(in.text());
-    batch.fields.emplace_back(std::move(name), in.text());
-  }
-  const std::uint64_t n = in.varint();
-  if (!in.ok() || n > in.rest().size()) return false;
-  std::vector<std::size_t> sizes;
-  std::int64_t previous = 0;
-  for (std::uint64_t i = 0; i < n; ++i) {
-    previous = static_cast<std::int64_t>(static_cast<std::uint64_t>(previous) + static_cast<std::uint64_t>(in.zigzag()));
-    events.push_back({previous, {}});
-    sizes.push_back(static_cast<std::size_t>(in.varint()));
-  }
-  for (std::size_t i = 0; i < events.size(); ++i) events[i].message = in.raw(sizes[i]);
-  batch.events = events;
-  return in.ok() && in.at_end();
+// Sealing and merging leave the processor to queries and requests; writers who are too fast wait for them.
+void step_back() {
+#ifdef __linux__
+  constexpr int kNice = 5;
+  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kNice);
+#endif
 }
 
 class SegmentStore final : public RecoverableLogStore {
@@ -160,7 +114,7 @@ class SegmentStore final : public RecoverableLogStore {
   std::atomic<bool> shrinking_{false};
   std::atomic<bool> maintaining_{false};
   std::uint64_t work_when_trimmed_ = 0;  // of the maintaining task alone
-  std::atomic<std::uint64_t> appended_bytes_{0};
+  std::atomic<std::uint64_t> log_bytes_{0};  // of append records, replayed ones included
 
   std::mutex pressure_mutex_;
   std::condition_variable pressure_;
@@ -170,9 +124,8 @@ class SegmentStore final : public RecoverableLogStore {
 
 Status SegmentStore::open() {
   if (options_.folder.empty()) return Ok{};
+  TRYV(fog::make_folders(options_.folder));
   std::error_code error;
-  std::filesystem::create_directories(options_.folder, error);
-  if (error) return Error::internal("cannot create " + options_.folder.string() + ": " + error.message());
   std::vector<std::filesystem::path> folders;
   for (const auto& entry : std::filesystem::directory_iterator(options_.folder, error))
     if (entry.is_directory()) folders.push_back(entry.path());
@@ -207,15 +160,18 @@ Status SegmentStore::apply(const Wal::Record& record) {
   const auto operation = static_cast<Operation>(in.fixed<std::uint8_t>());
   switch (operation) {
     case Operation::kAppend: {
+      log_bytes_ += record.payload.size();
+      const GroupPtr group = group_for_writing(record.id);
+      if (group == nullptr || record.lsn <= group->applied()) return Ok{};
       LogBatch batch;
       LogSequence first = 0;
       std::vector<LogEventIn> events;
-      if (!decode_append(in, batch, first, events)) return Error::corrupt("log record cannot be read");
+      if (!read_append_record(record.payload, batch, first, events)) return Error::corrupt("log record cannot be read");
       batch.group = record.id;
-      const GroupPtr group = group_for_writing(record.id);
-      if (group == nullptr) return Ok{};
-      group->replay(batch, first, record.lsn);
-      if (group->head_is_full()) return group->seal();
+      group->replay(batch, first, record.lsn, log_bytes_);
+      // Sealing can wait, but not for all of a log that was never sealed.
+      if (group->head_is_full() && (options_.threads == 0 || counters_->frozen_bytes.load() > kReplayBytesMax))
+        return group->seal();
       return Ok{};
     }
     case Operation::kDropGroup:
@@ -252,8 +208,13 @@ Status SegmentStore::apply(const Wal::Record& record) {
 }
 
 void SegmentStore::replayed() {
-  if (options_.threads > 0) pool_ = std::make_unique<WorkerPool>(options_.threads);
   tell_applied();
+  if (options_.threads == 0) return;
+  pool_ = std::make_unique<WorkerPool>(options_.threads);
+  for (std::size_t i = 0; i < options_.threads; ++i)
+    if (!pool_->submit(step_back)) break;
+  for (const GroupPtr& group : all_groups())
+    if (group->head_is_full()) seal_later(group);
 }
 
 // ---- writing ---------------------------------------------------------------------------------------------
@@ -265,6 +226,7 @@ Result<LogStore::Appended> SegmentStore::append(const LogBatch& batch) {
     bytes += event.message.size();
   }
   if (bytes > kBatchBytesMax) return Error::limit("a batch of log events is larger than 64 MiB");
+  if (!wal_.healthy()) return Error::busy("The disk refuses writes.");
   if (counters_->frozen_bytes.load() > options_.head_bytes_max) {
     if (pool_ == nullptr) {
       TRYV(flush());
@@ -280,11 +242,11 @@ Result<LogStore::Appended> SegmentStore::append(const LogBatch& batch) {
   const GroupPtr group = group_for_writing(batch.group);
   if (group == nullptr) return Error::not_found("the log group was deleted");
   std::string payload = encode_append(batch);
-  const std::uint64_t wal_bytes = appended_bytes_ += payload.size();
+  const std::uint64_t wal_bytes = log_bytes_ += payload.size();
   TRY(const Appended appended, group->append(
                                    batch,
                                    [&](LogSequence first) {
-                                     std::memcpy(payload.data() + kSequenceOffset, &first, sizeof first);
+                                     set_first_sequence(payload, first);
                                      return wal_.append(StoreId::kLogs, batch.group, payload);
                                    },
                                    wal_bytes));
@@ -333,7 +295,7 @@ void SegmentStore::tell_applied() {
   // Read before looking at the groups: what comes later is not claimed.
   Lsn applied = wal_.last_lsn();
   for (const GroupPtr& group : all_groups())
-    if (const std::optional<Lsn> oldest = group->oldest_unapplied()) applied = std::min(applied, *oldest - 1);
+    if (const auto held = group->held()) applied = std::min(applied, held->lsn - 1);
   wal_.set_applied(StoreId::kLogs, applied);
 }
 
@@ -490,16 +452,25 @@ Result<bool> SegmentStore::merge() {
   return merged;
 }
 
+// Keeps the log of writes short: a head goes to disk when much was written since its first event, and
+// when the log is long (whoever fills it) those go that hold back its older half.
 void SegmentStore::seal_heads_that_hold() {
-  const std::uint64_t now = appended_bytes_.load();
-  const std::uint64_t on_disk = wal_.stats().bytes_on_disk;
+  const std::uint64_t now = log_bytes_.load();
+  const bool is_long = wal_.stats().bytes_on_disk > 2 * kWalBytesMax;
+  std::vector<std::pair<GroupPtr, LogGroup::Held>> holding;
+  Lsn oldest = wal_.last_lsn();
+  const Lsn newest = oldest;
   for (const GroupPtr& group : all_groups()) {
+    const auto held = group->held();
+    if (!held) continue;
+    oldest = std::min(oldest, held->lsn);
+    holding.emplace_back(group, *held);
+  }
+  for (const auto& [group, held] : holding) {
     if (stopping_) return;
-    if (!group->oldest_unapplied()) continue;
-    const std::uint64_t since = group->oldest_wal_bytes();
+    const bool is_behind = held.wal_bytes != UINT64_MAX && now - std::min(now, held.wal_bytes) >= kWalBytesMax;
     // Operations (drops, retention) are cheap to write down at once.
-    const bool operation = since == UINT64_MAX;
-    if (!operation && on_disk < kWalBytesMax && now - std::min(now, since) < kWalBytesMax) continue;
+    if (!is_behind && !held.has_change && !(is_long && held.lsn <= oldest + (newest - oldest) / 2)) continue;
     group->freeze();
     seal(group);
   }
@@ -543,11 +514,6 @@ void SegmentStore::maintain() {
 }
 
 }  // namespace
-
-bool read_append_record(std::string_view payload, LogBatch& batch, LogSequence& first, std::vector<LogEventIn>& events) {
-  ByteReader in(payload);
-  return in.fixed<std::uint8_t>() == static_cast<std::uint8_t>(Operation::kAppend) && decode_append(in, batch, first, events);
-}
 
 Result<std::unique_ptr<RecoverableLogStore>> open_log_store(Wal& wal, LogStoreOptions options) {
   auto store = std::make_unique<SegmentStore>(wal, std::move(options));

@@ -3,7 +3,9 @@
 #include "storage/base/bytes.h"
 #include "storage/base/hash.h"
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <cstring>
 
 namespace fog::segments {
@@ -116,17 +118,17 @@ std::size_t bucket_offset(std::size_t bucket) {
 
 }  // namespace
 
-TokenSet::TokenSet() : slots_(4096) {}
+TokenSet::TokenSet(std::size_t expected) : slots_(std::bit_ceil(std::max<std::size_t>(expected, 3000) * 4 / 3)) {}
 
 void TokenSet::grow() {
   std::vector<TokenHash> old(slots_.size() * 2);
   old.swap(slots_);
   used_ = 0;
   for (const TokenHash hash : old)
-    if (hash != 0) add(hash);
+    if (hash != 0) insert(hash);
 }
 
-void TokenSet::add(TokenHash hash) {
+void TokenSet::insert(TokenHash hash) {
   if (used_ * 4 >= slots_.size() * 3) grow();
   const std::size_t mask = slots_.size() - 1;
   for (std::size_t i = (hash >> 20) & mask;; i = (i + 1) & mask) {
@@ -139,6 +141,11 @@ void TokenSet::add(TokenHash hash) {
   }
 }
 
+void TokenSet::insert_waiting() {
+  for (std::size_t i = 0; i < n_waiting_; ++i) insert(waiting_[i]);
+  n_waiting_ = 0;
+}
+
 void TokenSet::add_text(std::string_view text) {
   walk(
       text,
@@ -148,7 +155,46 @@ void TokenSet::add_text(std::string_view text) {
       [&](TokenHash hash, std::size_t, std::size_t) { add(hash); });
 }
 
-std::string TokenSet::encode() const {
+ShapedWords::ShapedWords(std::string_view mask) {
+  // 'a' stands for any digit: a letter of a word that is not a number.
+  const auto class_at = [&](std::size_t i) { return mask[i] == '\0' ? std::uint8_t{kWordChar} : class_of(mask[i]); };
+  for (std::size_t at = 0; at < mask.size();) {
+    if ((class_at(at) & kWordChar) == 0) {
+      ++at;
+      continue;
+    }
+    Word word;
+    word.begin = at;
+    word.may_be_numeric = true;
+    for (; at < mask.size() && (class_at(at) & kWordChar) != 0; ++at)
+      if (mask[at] != '\0' && class_of(mask[at]) != kNumberLike) word.may_be_numeric = false;
+    word.end = at;
+    if (!words_.empty() && words_.back().end + 1 == word.begin && class_of(mask[word.begin - 1]) == kJoint)
+      word.joint = mask[word.begin - 1];
+    words_.push_back(word);
+  }
+}
+
+void ShapedWords::add(std::string_view text, TokenSet& tokens) const {
+  TokenHash previous = 0;
+  bool previous_numeric = false;
+  for (const Word& word : words_) {
+    bool numeric = word.may_be_numeric;
+    if (numeric) {
+      std::uint8_t all = kNumberLike;
+      for (std::size_t i = word.begin; i < word.end; ++i) all &= class_of(text[i]);
+      numeric = all == kNumberLike;
+    }
+    const TokenHash hash = hash_word(text.substr(word.begin, word.end - word.begin));
+    if (!numeric) tokens.add(hash);
+    if (word.joint != '\0' && !(numeric && previous_numeric)) tokens.add(hash_pair(previous, word.joint, hash));
+    previous = hash;
+    previous_numeric = numeric;
+  }
+}
+
+std::string TokenSet::encode() {
+  insert_waiting();
   const std::size_t bits = std::max<std::size_t>(used_ * kBitsPerToken, kBucketBytes * 8);
   std::size_t buckets = (bits + kBucketBytes * 8 - 1) / (kBucketBytes * 8);
   const std::size_t pages = (buckets + kBucketsPerPage - 1) / kBucketsPerPage;

@@ -10,6 +10,7 @@
 // fetch and check one page (484 bytes). Bucket = high 32 bits of the hash * buckets >> 32.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -25,16 +26,42 @@ using TokenHash = std::uint64_t;
 // Gathers the distinct words of a block.
 class TokenSet {
  public:
-  TokenSet();
+  // Room for so many words at once; more make it grow.
+  explicit TokenSet(std::size_t expected = 0);
   void add_text(std::string_view text);  // all words and pairs of the text
-  void add(TokenHash hash);
-  std::size_t size() const { return used_; }
-  std::string encode() const;
+  // The table is larger than the caches: a word waits a little for its slot to come near.
+  void add(TokenHash hash) {
+    __builtin_prefetch(slots_.data() + ((hash >> 20) & (slots_.size() - 1)), 1);
+    waiting_[n_waiting_++] = hash;
+    if (n_waiting_ == waiting_.size()) insert_waiting();
+  }
+  std::string encode();
 
  private:
+  void insert(TokenHash hash);
+  void insert_waiting();
   void grow();
   std::vector<TokenHash> slots_;  // open addressing; 0: empty
   std::size_t used_ = 0;
+  std::array<TokenHash, 32> waiting_{};
+  std::size_t n_waiting_ = 0;
+};
+
+// The words of texts that all have one shape: constant characters, and hex digits 0-9 a-f where the
+// mask is 0. The same as TokenSet::add_text, faster.
+class ShapedWords {
+ public:
+  explicit ShapedWords(std::string_view mask);
+  void add(std::string_view text, TokenSet& tokens) const;
+
+ private:
+  struct Word {
+    std::size_t begin = 0;
+    std::size_t end = 0;
+    bool may_be_numeric = false;
+    char joint = '\0';  // to the word before; 0: none
+  };
+  std::vector<Word> words_;
 };
 
 // The words and pairs that a block must hold if it holds a text that contains `literal` (the first
