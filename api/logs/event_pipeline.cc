@@ -5,6 +5,7 @@
 #include "api/codec/json.h"
 #include "api/logs/common.h"
 #include "query/emf/emf.h"
+#include "storage/base/find_bytes.h"
 #include "storage/base/log.h"
 #include "storage/segments/log_record.h"
 
@@ -363,18 +364,23 @@ bool EventPipeline::idle() { return deliveries_.idle(); }
 
 void EventPipeline::replay(const Wal::Record& record) {
   if (record.store == StoreId::kLogs) {
+    const GroupPtr group = deps_.logs.by_id(record.id);
+    if (group == nullptr) return;
+    // Most groups lead to nothing, or to what can be told without reading the record.
+    const GroupPlanPtr plan = filters_.plan(*group);
+    const bool has_metrics = deps_.metrics != nullptr;
+    unsigned todo = plan->subscriptions.empty() ? 0u : static_cast<unsigned>(kDeliveries);
+    if (has_metrics && (!plan->metrics.empty() || !plan->lambda_function.empty())) todo |= kMetrics;
+    const bool may_embed = has_metrics && plan->extracts_metrics && find_bytes(record.payload, "\"_aws\"") != std::string_view::npos;
+    if (todo == 0 && !may_embed) return;
     LogBatch batch;
     LogSequence first = 0;
     std::vector<LogEventIn> events;
     if (!read_append_record(record.payload, batch, first, events)) return;
-    const GroupPtr group = deps_.logs.by_id(record.id);
-    if (group == nullptr) return;
-    const GroupPlanPtr plan = filters_.plan(*group);
-    unsigned todo = plan->subscriptions.empty() ? 0u : static_cast<unsigned>(kDeliveries);
-    const bool embeds = plan->extracts_metrics && std::any_of(events.begin(), events.end(), [](const LogEventIn& event) {
-                          return emf::may_be_document(event.message);
-                        });
-    if (deps_.metrics != nullptr && (embeds || !plan->metrics.empty() || !plan->lambda_function.empty())) todo |= kMetrics;
+    if (may_embed && std::any_of(events.begin(), events.end(), [](const LogEventIn& event) {
+          return emf::may_be_document(event.message);
+        }))
+      todo |= kMetrics;
     if (todo != 0) replayed_[record.lsn] = {std::string(record.payload), {record.id, todo}};
     return;
   }
