@@ -822,6 +822,9 @@ bool App::stop(Millis grace) {
   impl_->log_pipeline->stop();
   impl_->log_side_tasks->stop();
   impl_->resource_log->tick(impl_->clock.now());
+  // What is sealed now need not be read from the log at the next start.
+  if (auto sealed = impl_->log_store->flush(); !sealed.ok())
+    LOG_ERROR("log events stay in the log of writes: {}", sealed.error().message());
   if (auto flushed = impl_->wal->wait_durable(impl_->wal->last_lsn()); !flushed.ok()) {
     LOG_ERROR("the log could not be written to its end: {}", flushed.error().message());
   }
