@@ -369,8 +369,7 @@ Status finish(Config& config, const Environment& environment) {
 
 // Later versions bring these; an explicit answer beats "unknown command".
 constexpr std::pair<const char*, const char*> kLater[] = {{"backup", "copy a data folder into one file"},
-                                                          {"restore", "make a data folder from a backup"},
-                                                          {"apply", "create the resources of a template"}};
+                                                          {"restore", "make a data folder from a backup"}};
 
 }  // namespace
 
@@ -447,6 +446,7 @@ Result<CommandLine> parse_command_line(const std::vector<std::string>& arguments
   keys_add->add_option("--policy", policy_file, "an IAM policy document; without one the key may do nothing")->type_name("FILE");
   CLI::App* keys_revoke = keys_action("revoke", "take a key out");
   keys_revoke->add_option("access-key", line.keys.access_key, "the access key")->required()->type_name("KEY");
+  app.add_subcommand("apply", "make the resources of a CloudFormation template (fogwatch apply --help)");  // read by parse_apply_options()
   std::vector<CLI::App*> later;
   for (const auto& [name, help] : kLater) {
     CLI::App* command = app.add_subcommand(name, fmt::format("{} (not in this version)", help));

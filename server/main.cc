@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "server/app.h"
+#include "server/apply_command.h"
 #include "server/config.h"
 #include "server/keys_command.h"
 #include "storage/base/log.h"
@@ -96,7 +97,13 @@ int ingest(const IngestOptions& options) {
   return done.ok() ? 0 : complain(done.error());
 }
 
+int apply_template(const std::vector<std::string>& arguments) {
+  const auto options = parse_apply_options(arguments, environment());
+  return options.ok() ? run_apply(*options) : complain(options.error());
+}
+
 int run(const std::vector<std::string>& arguments) {
+  if (!arguments.empty() && arguments.front() == "apply") return apply_template({arguments.begin() + 1, arguments.end()});
   const auto line = parse_command_line(arguments, environment());
   if (!line.ok()) return complain(line.error());
   switch (line->command) {
