@@ -2,8 +2,12 @@
 import { render } from "preact";
 
 import { Frame } from "./app/frame";
+import { readSession } from "./app/session";
 import "./styles.css";
 
 const root = document.getElementById("app")!;
-root.textContent = "";
-render(<Frame />, root);
+// Whether one must sign in is known before any page asks for anything.
+void readSession().then(() => {
+  root.textContent = "";
+  render(<Frame />, root);
+});

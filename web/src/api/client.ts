@@ -3,7 +3,9 @@
 //   const out = await logs<DescribeLogGroups>("DescribeLogGroups", { limit: 50 });
 //
 // CloudWatch speaks awsJson 1.0, Logs awsJson 1.1, X-Ray restJson, SNS the query protocol (XML).
-// The account and region travel in a credential scope, as with every client; nothing is signed.
+// The account and region travel in a credential scope, as with every client; nothing is signed. Where
+// the server asks who one is, the session's cookie and the console's own header speak for the caller.
+import { consoleHeader, sessionEnded } from "../app/session";
 import { account, region } from "../app/settings";
 
 export class ApiError extends Error {
@@ -25,7 +27,9 @@ function scope(service: string): string {
 
 async function send(path: string, headers: Record<string, string>, body: string, signal?: AbortSignal): Promise<Response> {
   try {
-    return await fetch(path, { method: "POST", headers: { ...headers, "X-Fogwatch-Console": "1" }, body, signal: signal ?? null });
+    const response = await fetch(path, { method: "POST", headers: { ...headers, ...consoleHeader() }, body, signal: signal ?? null });
+    if (response.status === 401) sessionEnded();
+    return response;
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw new ApiError("ConnectionFailed", "The server does not answer.", "", 0);
@@ -124,19 +128,38 @@ export async function sns<T>(operation: string, input: Input = {}, signal?: Abor
 
 // --- the control plane --------------------------------------------------------------------------
 
-export async function control<T>(method: string, path: string, body?: unknown): Promise<T> {
-  let response: Response;
+async function own(method: string, path: string, body?: unknown): Promise<Response> {
   try {
-    response = await fetch("/_fogwatch/" + path, {
+    const response = await fetch(path, {
       method,
-      headers: { "Content-Type": "application/json", "X-Fogwatch-Console": "1" },
+      headers: { ...(body === undefined ? {} : { "Content-Type": "application/json" }), ...consoleHeader() },
       body: body === undefined ? null : JSON.stringify(body),
     });
+    if (response.status === 401) sessionEnded();
+    return response;
   } catch {
     throw new ApiError("ConnectionFailed", "The server does not answer.", "", 0);
   }
+}
+
+// A page of the server's beside the control plane: /metrics, /health/detailed.
+export async function ownText(path: string): Promise<string> {
+  const response = await own("GET", path);
   const text = await response.text();
-  const out = (text ? JSON.parse(text) : {}) as { error?: { code: string; message: string } };
+  // An unwell server says so with 503, and tells all the same.
+  if (response.ok || response.status === 503) return text;
+  throw apiError(response, text);
+}
+
+export async function control<T>(method: string, path: string, body?: unknown): Promise<T> {
+  const response = await own(method, "/_fogwatch/" + path, body);
+  const text = await response.text();
+  let out: { error?: { code: string; message: string } };
+  try {
+    out = (text ? JSON.parse(text) : {}) as typeof out;
+  } catch {
+    throw new ApiError("BadAnswer", text.slice(0, 200), requestId(response), response.status);
+  }
   if (response.ok) return out as T;
   throw new ApiError(out.error?.code ?? String(response.status), out.error?.message ?? "", requestId(response), response.status);
 }

@@ -5,12 +5,14 @@ import { useEffect, useState } from "preact/hooks";
 
 import { control } from "../api/client";
 import { Asking } from "../ui/ask";
-import { Dialog, Problem } from "../ui/basic";
+import { closeOnLeave, Dialog, Problem } from "../ui/basic";
 import { asApiError } from "../ui/load";
 import { Toasts } from "../ui/toast";
+import { Login } from "./login";
 import { Palette, paletteOpen } from "./palette";
 import { entryOf, pages, type PageEntry } from "./pages";
 import { go, href, route } from "./router";
+import { mustSignIn, session, signOut } from "./session";
 import { account, navOpen, region, theme, zone, type Theme } from "./settings";
 import { clockOffset, frozenNow } from "./time";
 import { TimePicker } from "./timepicker";
@@ -54,6 +56,19 @@ function Navigation() {
   );
 }
 
+function AccountMenu({ user }: { user: string }) {
+  return (
+    <details class="menu-box" onFocusOut={(e) => closeOnLeave(() => (e.currentTarget.open = false))(e)}>
+      <summary aria-label={"Account menu of " + user}>{user}</summary>
+      <div class="popover" tabIndex={-1}>
+        <p><strong>{user}</strong><br /><small>account {account.value}</small></p>
+        <a href={href(["keys"])}>Keys and policies</a>
+        <button onClick={() => void signOut()}>Sign out</button>
+      </div>
+    </details>
+  );
+}
+
 function Header() {
   const next: Record<Theme, Theme> = { auto: "light", light: "dark", dark: "auto" };
   return (
@@ -72,9 +87,9 @@ function Header() {
           <option value={r} />
         ))}
       </datalist>
-      <label class="compact account" title="Account">
+      {session.value.user ? <AccountMenu user={session.value.user} /> : <label class="compact account" title="Account">
         <input value={account.value} onChange={(e) => (account.value = /^\d{12}$/.test(e.currentTarget.value.trim()) ? e.currentTarget.value.trim() : "000000000000")} aria-label="Account" size={12} inputMode="numeric" />
-      </label>
+      </label>}
       <button class="icon" onClick={() => (zone.value = zone.value === "utc" ? "local" : "utc")} title="Time zone">{zone.value === "utc" ? "UTC" : "Local"}</button>
       <button class="icon" onClick={() => (theme.value = next[theme.value])} title={"Theme: " + theme.value} aria-label={"Theme: " + theme.value}>
         {{ auto: "◐", light: "☀", dark: "☾" }[theme.value]}
@@ -162,6 +177,10 @@ async function readClock() {
 }
 
 export function Frame() {
+  return mustSignIn() ? <Login /> : <Inside />;
+}
+
+function Inside() {
   const [keys, setKeys] = useState(false);
   useKeys(() => setKeys(true));
   useEffect(() => {

@@ -25,6 +25,10 @@ export const pages: PageEntry[] = [
   { path: ["topics"], title: "Topics", group: "Notify", icon: "M4 10v4l10 5V5zM14 9a4 4 0 0 1 0 6M6 14v5h3v-4", load: () => import("../pages/topics") },
   { path: ["outbox"], title: "Outbox", group: "Notify", icon: "M4 6h16v12H4zM4 7l8 6 8-6", load: () => import("../pages/outbox") },
   { path: ["requests"], title: "Requests", group: "Server", icon: "M7 8L3 12l4 4M17 8l4 4-4 4M14 5l-4 14", load: () => import("../pages/requests") },
+  { path: ["faults"], title: "Faults", group: "Server", icon: "M12 4l9 16H3zM12 10v4M12 17v.5", load: () => import("../pages/faults") },
+  { path: ["usage"], title: "Usage and cost", group: "Server", icon: "M12 4v16M16 8a4 3 0 0 0-8 0c0 4 8 3 8 7a4 3 0 0 1-8 0", load: () => import("../pages/usage") },
+  { path: ["storage"], title: "Disk and retention", group: "Server", icon: "M4 7c0-4 16-4 16 0v10c0 4-16 4-16 0zM4 12c0 4 16 4 16 0", load: () => import("../pages/storage") },
+  { path: ["keys"], title: "Keys and policies", group: "Server", icon: "M14 10a4 4 0 1 0-3.5 4L13 16.500h2V19h3v-3l-4-4z", load: () => import("../pages/keys") },
   { path: ["settings"], title: "Settings and health", group: "Server", icon: "M12 8a4 4 0 1 0 0 8 4 4 0 0 0 0-8zM12 3v3M12 18v3M3 12h3M18 12h3", load: () => import("../pages/settings") },
 ];
 

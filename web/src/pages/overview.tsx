@@ -3,7 +3,7 @@
 import { useMemo, useState } from "preact/hooks";
 
 import { allAlarms } from "../api/alarms";
-import { control, logs, pages, xray } from "../api/client";
+import { control, logs, ownText, pages, xray } from "../api/client";
 import { href } from "../app/router";
 import { account, region, stored } from "../app/settings";
 import { ago, formatDuration, periodFor, range, refreshTick } from "../app/time";
@@ -95,7 +95,7 @@ export default function Overview() {
   const map = useLoad((s) => xray<{ Services?: ServiceNode[] }>("ServiceGraph", { StartTime: Math.max(from, to - 6 * 36e5) / 1000, EndTime: to / 1000 }, s), again);
   const load = useLoad((s) => readMetrics([{ id: "s", expression: `SEARCH('Utilization OR percent', 'Average', ${period})` }], range.value, s), again);
   const requests = useLoad(() => control<{ requests: RequestRow[] }>("GET", "requests?limit=1000"), again);
-  const own = useLoad(async () => (await (await fetch("/health/detailed")).json()) as Health, again);
+  const own = useLoad(async () => JSON.parse(await ownText("/health/detailed")) as Health, again);
 
   const inAlarm = alarms.value?.filter((a) => a.StateValue === "ALARM") ?? [];
   const services = (map.value?.Services ?? []).filter((s) => s.Type !== "client" && s.SummaryStatistics?.TotalCount);

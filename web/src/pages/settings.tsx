@@ -1,7 +1,7 @@
 // Settings and health: how the server is, test time, reset.
 import { useState } from "preact/hooks";
 
-import { control, logs, pages } from "../api/client";
+import { control, logs, ownText, pages } from "../api/client";
 import { href } from "../app/router";
 import { formatDuration, formatTime, instant, refreshTick, serverNow } from "../app/time";
 import { sure } from "../ui/ask";
@@ -40,12 +40,12 @@ const metricColumns: Column<OwnMetric>[] = [
 
 // The lines of the Prometheus text that are not comments.
 async function ownMetrics(): Promise<OwnMetric[]> {
-  const text = await (await fetch("/metrics")).text();
+  const text = await ownText("/metrics");
   return text.split("\n").filter((l) => l && !l.startsWith("#")).map((l) => ({ name: l.slice(0, l.lastIndexOf(" ")), value: Number(l.slice(l.lastIndexOf(" ") + 1)) }));
 }
 
 export default function Settings() {
-  const health = useLoad(async () => (await (await fetch("/health/detailed")).json()) as Record<string, unknown>, [refreshTick.value]);
+  const health = useLoad(async () => JSON.parse(await ownText("/health/detailed")) as Record<string, unknown>, [refreshTick.value]);
   const clock = useLoad(() => control<Clock>("GET", "clock"), [refreshTick.value]);
   const groups = useLoad(
     (s) => pages<LogGroup>(async (token) => {
