@@ -269,7 +269,8 @@ void LogGroup::drop() {
   if (folder_.empty()) return;
   // Without its manifest the folder is nothing; files go with their last reader.
   std::error_code error;
-  std::filesystem::remove(folder_ / "MANIFEST", error);
+  if (std::filesystem::remove(folder_ / "MANIFEST", error))
+    if (const Status synced = sync_folder(folder_); !synced.ok()) LOG_WARN("{}", synced.error().message());
   for (const SegmentPtr& segment : old.segments) segment->file->doom();
   old = State{};
   std::filesystem::remove(folder_, error);  // unless a reader still holds files

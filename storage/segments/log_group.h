@@ -1,9 +1,9 @@
 // LogGroup: the events of one log group: a head, frozen heads on their way to disk, segments.
 //
 // Life of an event: WAL and head -> frozen head -> segment -> merged segment. Changes to what is on
-// disk (seal, merge, retention, manifest) are made by one thread at a time under `maintenance_`,
-// which may be held while writing files; everything a reader or writer touches lies under `lock_`,
-// which never is.
+// disk (seal, retention, the manifest) are made by one thread at a time under `maintenance_`, which
+// may be held while writing files; merging does its long part without it, so that sealing never waits
+// for a merge. Everything a reader or writer touches lies under `lock_`, which is never held over that.
 #pragma once
 
 #include <deque>
@@ -112,6 +112,7 @@ class LogGroup {
   SegmentPtr make_segment(std::uint64_t id, std::int64_t day, std::uint64_t size, std::vector<BlockSummary> blocks,
                           std::shared_ptr<const std::string> bytes);
   Result<SegmentPtr> store_day(const EncodedDay& day, Lsn lsn, std::vector<std::uint64_t> replaces);
+  Result<bool> swap_segments(const std::set<std::uint64_t>& gone, const std::vector<SegmentPtr>& made);
   Result<EncodedDay> join(const std::vector<SegmentPtr>& parts, const Hidden& hidden);
   void insert_locked(const LogBatch& batch, LogSequence first, Lsn lsn, std::uint64_t wal_bytes);
   void changed_locked(Lsn lsn);
@@ -125,6 +126,7 @@ class LogGroup {
 
   mutable std::mutex lock_;
   State state_;
+  std::mutex merging_;      // one merge at a time; taken before maintenance_
   std::mutex maintenance_;
 
   // Names of fields, at most kFieldsPerGroupMax; grows only.

@@ -163,8 +163,9 @@ Result<EncodedDay> LogGroup::join(const std::vector<SegmentPtr>& parts, const Hi
   return joined;
 }
 
+// Reads and writes beside sealing; only the change of the manifest excludes it.
 Result<bool> LogGroup::merge() {
-  const std::lock_guard maintenance(maintenance_);
+  const std::lock_guard merging(merging_);
   std::vector<SegmentPtr> segments;
   std::shared_ptr<const Hidden> hidden;
   {
@@ -224,22 +225,14 @@ Result<bool> LogGroup::merge() {
       TRY(SegmentPtr segment, store_day(*joined, applied(), std::move(replaces)));
       made.push_back(std::move(segment));
     }
-    State next;
-    {
-      const std::lock_guard lock(lock_);
-      next.next_sequence = state_.next_sequence;
-      next.next_segment = state_.next_segment;
-      next.hidden = state_.hidden;
-      next.streams = state_.streams;
-      next.applied = state_.applied;
-      for (const SegmentPtr& segment : state_.segments)
-        if (!gone.contains(segment->id)) next.segments.push_back(segment);
-      next.segments.insert(next.segments.end(), made.begin(), made.end());
-    }
-    TRYV(write_manifest_locked(next));
-    {
-      const std::lock_guard lock(lock_);
-      state_.segments = std::move(next.segments);
+    TRY(const bool is_swapped, swap_segments(gone, made));
+    if (!is_swapped) {
+      for (const SegmentPtr& segment : made)
+        if (segment->file != nullptr) segment->file->doom();
+      made.clear();
+      std::error_code error;
+      if (!folder_.empty()) std::filesystem::remove(folder_, error);  // goes only when it is empty
+      return true;
     }
     for (const SegmentPtr& part : parts)
       if (part->file != nullptr) part->file->doom();
@@ -248,6 +241,29 @@ Result<bool> LogGroup::merge() {
     return true;
   }
   return false;
+}
+
+// False: some of them have gone meanwhile.
+Result<bool> LogGroup::swap_segments(const std::set<std::uint64_t>& gone, const std::vector<SegmentPtr>& made) {
+  const std::lock_guard maintenance(maintenance_);
+  State next;
+  {
+    const std::lock_guard lock(lock_);
+    if (state_.dropped) return false;
+    next.next_sequence = state_.next_sequence;
+    next.next_segment = state_.next_segment;
+    next.hidden = state_.hidden;
+    next.streams = state_.streams;
+    next.applied = state_.applied;
+    for (const SegmentPtr& segment : state_.segments)
+      if (!gone.contains(segment->id)) next.segments.push_back(segment);
+    if (next.segments.size() + gone.size() != state_.segments.size()) return false;
+    next.segments.insert(next.segments.end(), made.begin(), made.end());
+  }
+  TRYV(write_manifest_locked(next));
+  const std::lock_guard lock(lock_);
+  state_.segments = std::move(next.segments);
+  return true;
 }
 
 Status LogGroup::drop_expired_files() {

@@ -27,10 +27,11 @@ using namespace segments;
 using Operation = LogOperation;
 
 // Sealing and merging leave the processor to queries and requests; writers who are too fast wait for them.
-void step_back() {
+constexpr int kSealNice = 5;
+constexpr int kMergeNice = 10;
+void step_back(int nice) {
 #ifdef __linux__
-  constexpr int kNice = 5;
-  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kNice);
+  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), nice);
 #endif
 }
 
@@ -113,13 +114,15 @@ class SegmentStore final : public RecoverableLogStore {
   std::atomic<bool> stopping_{false};
   std::atomic<bool> shrinking_{false};
   std::atomic<bool> maintaining_{false};
+  std::atomic<bool> merging_{false};
   std::uint64_t work_when_trimmed_ = 0;  // of the maintaining task alone
   std::atomic<std::uint64_t> log_bytes_{0};  // of append records, replayed ones included
 
   std::mutex pressure_mutex_;
   std::condition_variable pressure_;
   Guarded<std::unordered_set<LogGroupId>> queued_;  // groups whose sealing is on its way
-  std::unique_ptr<WorkerPool> pool_;                // last: its tasks use the rest
+  std::unique_ptr<WorkerPool> merger_;              // last, with pool_: their tasks use the rest
+  std::unique_ptr<WorkerPool> pool_;                // sealing
 };
 
 Status SegmentStore::open() {
@@ -211,8 +214,10 @@ void SegmentStore::replayed() {
   tell_applied();
   if (options_.threads == 0) return;
   pool_ = std::make_unique<WorkerPool>(options_.threads);
+  merger_ = std::make_unique<WorkerPool>(1);
   for (std::size_t i = 0; i < options_.threads; ++i)
-    if (!pool_->submit(step_back)) break;
+    if (!pool_->submit([] { step_back(kSealNice); })) break;
+  if (!merger_->submit([] { step_back(kMergeNice); })) return;
   for (const GroupPtr& group : all_groups())
     if (group->head_is_full()) seal_later(group);
 }
@@ -310,7 +315,10 @@ Result<Lsn> SegmentStore::drop_group(LogGroupId id) {
       groups->live.erase(it);
     }
   }
-  if (group != nullptr) group->drop();
+  if (group == nullptr) return lsn;
+  // Files go when it is certain that the group does: a deletion is whole or not at all.
+  TRYV(wal_.wait_durable(lsn));
+  group->drop();
   return lsn;
 }
 
@@ -347,6 +355,8 @@ Result<Lsn> SegmentStore::drop_all() {
     }
     groups->live.clear();
   }
+  if (old.empty()) return lsn;
+  TRYV(wal_.wait_durable(lsn));
   for (const GroupPtr& group : old) group->drop();
   return lsn;
 }
@@ -500,17 +510,25 @@ void SegmentStore::give_back_memory() {
 }
 
 void SegmentStore::maintain() {
-  if (pool_ == nullptr || maintaining_.exchange(true)) return;
-  const bool queued = pool_->submit([this] {
+  if (pool_ == nullptr) return;
+  const auto run_once = [](WorkerPool& pool, std::atomic<bool>& is_running, std::function<void()> task) {
+    if (is_running.exchange(true)) return;
+    const bool queued = pool.submit([&is_running, task = std::move(task)] {
+      task();
+      is_running = false;
+    });
+    if (!queued) is_running = false;
+  };
+  run_once(*pool_, maintaining_, [this] {
     for (const GroupPtr& group : all_groups())
       if (group->head_is_full()) seal(group);  // failed before
     seal_heads_that_hold();
-    merge_rounds();
     tell_applied();
-    give_back_memory();
-    maintaining_ = false;
   });
-  if (!queued) maintaining_ = false;
+  run_once(*merger_, merging_, [this] {
+    merge_rounds();
+    give_back_memory();
+  });
 }
 
 }  // namespace
