@@ -5,9 +5,13 @@
 Data is made by bench_log_writer (seeded; or --file with one {"g","s","t","m"} a line) and put over HTTP,
 strict durability. Every query's rows are checked against what was put; a wrong row ends the run. One core:
 server on core 0, this on core 1. "ms" is StartQuery to Complete on the wall, "cpu" the server's CPU time for
-it; judge by cpu when the machine is not idle. Then, at the largest size: two cores, queries while data comes
-in at half speed, the first rows of a long query, and what StopQuery frees. Results also go to
-build/bench/logs_scale.json.
+it; judge by cpu when the machine is not idle. Then, at 5 M or else the largest size: a kill -9 while data comes
+in and how long recovery takes, two cores, queries while data comes in at half speed (their CPU time is that of
+the whole server less what writing alone takes), the first rows of a long query, and what StopQuery frees.
+Results also go to build/bench/logs_scale.json.
+
+50 M events take about 2 GB of disk (--folder says where) and, on an idle machine, a quarter of an hour; each query
+runs fewer times there.
 """
 import argparse
 import json
@@ -18,6 +22,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import http.client
 
@@ -103,6 +108,13 @@ class Bench:
                 return int(float(line.split()[1]))
         raise SystemExit("no fogwatch_log_head_events in /metrics")
 
+    def wal(self):
+        return sum(f.stat().st_size for f in (self.folder / "data" / "wal").glob("*.wal"))
+
+    def kill(self):
+        self.link.close()
+        self.server.kill()
+
     def disk(self):
         return sum(f.stat().st_size for f in (self.folder / "data" / "logs").rglob("*") if f.is_file())
 
@@ -159,21 +171,49 @@ def settle(bench):
             return
 
 
-def one_size(build, events, more, rounds):
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="fogwatch-scale-"))
+class Watch(threading.Thread):
+    """Memory once a second while data is written."""
+
+    def __init__(self, bench):
+        super().__init__(daemon=True)
+        self.bench, self.seen, self.ended = bench, [], threading.Event()
+        self.start()
+
+    def run(self):
+        while not self.ended.wait(1):
+            try:
+                self.seen.append(self.bench.rss())
+            except OSError:
+                return
+
+    def stop(self):
+        self.ended.set()
+        self.join()
+        return self.seen
+
+
+def one_size(build, events, more, rounds, place):
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="fogwatch-scale-", dir=place))
     bench = Bench(build, folder)
     result = {"events": events, "load": os.getloadavg()[0]}
     try:
         bench.start("0")
         idle, cpu = bench.rss(), bench.cpu()
+        watch = Watch(bench)
         put = bench.write(events, *more)
         result["rss_after_mib"] = bench.rss()
+        memory = watch.stop()
+        if len(memory) >= 8:
+            # Flat: the second half is not above the first, less what a cold start adds.
+            quarter, half = len(memory) // 4, len(memory) // 2
+            result |= {"rss_highest_mib": max(memory), "rss_early_mib": statistics.mean(memory[quarter:half]), "rss_late_mib": statistics.mean(memory[-quarter:])}
         settle(bench)
         spent = bench.cpu() - cpu
         result |= {"events": put["events"], "raw_mb": put["bytes"] / 1e6, "wall_per_s": put["events"] / put["seconds"], "events_per_cpu_s": put["events"] / spent,
                    "rss_idle_mib": idle, "rss_settled_mib": bench.rss()}
         sealed = 1 - bench.head_events() / put["events"]
         result["ratio"] = put["bytes"] * sealed / max(bench.disk(), 1)
+        result["wal_mb"] = bench.wal() / 1e6
         bench.stop()
         drop_caches(folder)
         result["open_cold_ms"] = bench.start("0")
@@ -194,6 +234,21 @@ def one_size(build, events, more, rounds):
 def more_checks(bench, put, rate):
     """At one size: first rows, StopQuery, while writing, two cores."""
     out = {}
+    # kill -9 in the middle of writing, then everything that was acknowledged must be there.
+    before = int(bench.query(put, "stats count(*) as n")[0][0]["n"])
+    writer = subprocess.Popen(["taskset", "-c", "1", str(bench.build / "bench_log_writer"), "--port", str(bench.server.port), "--events", "100000000",
+                               "--start-ms", str(put["last_ms"] + 60_000)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    time.sleep(8)
+    bench.kill()
+    writer.kill()
+    writer.wait()
+    wal = bench.wal()
+    ms = bench.start("0")
+    out["recovery"] = {"wal_mb": wal / 1e6, "ms": ms, "s_per_gib": ms / 1000 / max(wal / 2**30, 1e-9), "rss_mib": bench.rss()}
+    after = int(bench.query(put, "stats count(*) as n")[0][0]["n"])
+    if after != before:
+        raise SystemExit(f"{before} events before the kill and {after} after it")
+    settle(bench)
     # First rows of a long query: an unselective sort that needs every block.
     slow = "fields @timestamp, @message, strlen(regexReplace(@message, '[aeiou]+', '')) as s | filter s > 10 | sort s desc | limit 1000"
     began = time.perf_counter()
@@ -230,8 +285,15 @@ def more_checks(bench, put, rate):
     writer = subprocess.Popen(["taskset", "-c", "1", str(bench.build / "bench_log_writer"), "--port", str(bench.server.port), "--events", "100000000",
                                "--start-ms", str(put["last_ms"] + 60_000), "--rate", str(rate / 2)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        time.sleep(2)
-        out["while_writing"] = measure(bench, put, 5, full)
+        time.sleep(4)
+        # What writing alone takes of a second; the rest, while queries run, is theirs.
+        cpu, began = bench.cpu(), time.perf_counter()
+        time.sleep(4)
+        share = (bench.cpu() - cpu) / (time.perf_counter() - began)
+        busy = measure(bench, put, 9, full)
+        for one in busy.values():
+            one["own_cpu"] = max(one["cpu"] - share * one["ms"], 0.0)
+        out["while_writing"], out["writing_share"] = busy, share
     finally:
         writer.kill()
         writer.wait()
@@ -244,13 +306,14 @@ def main():
     parser.add_argument("--events", default="1000000,5000000,50000000")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--file", help="lines of data instead of made ones")
+    parser.add_argument("--folder", help="where the data folders are made; the system's temporary folder unless given")
     options = parser.parse_args()
     build = (ROOT / options.build).resolve()
     more = ["--file", options.file] if options.file else []
     results, extra = [], None
     sizes = [int(n) for n in options.events.split(",")]
     for n in sizes:
-        bench, put, result = one_size(build, n, more, options.rounds)
+        bench, put, result = one_size(build, n, more, options.rounds if n < 20_000_000 else min(options.rounds, 3), options.folder)
         try:
             if n == (5_000_000 if 5_000_000 in sizes else sizes[-1]):
                 extra = more_checks(bench, put, result["events_per_cpu_s"])
@@ -265,18 +328,22 @@ def main():
     head = [f"{r['events'] / 1e6:g} M" for r in results]
     print("| | " + " | ".join(head) + " |\n|---|" + "---:|" * len(head))
     rows = {"events put per server-CPU second": "events_per_cpu_s", "events put per second": "wall_per_s", "raw / stored": "ratio", "memory after writing, MiB": "rss_after_mib",
-            "memory when settled, MiB": "rss_settled_mib", "memory after the queries, MiB": "rss_queries_mib", "opening, ms": "open_ms", "opening cold, ms": "open_cold_ms", "1-minute load": "load"}
+            "memory when settled, MiB": "rss_settled_mib", "memory after the queries, MiB": "rss_queries_mib", "memory, highest while writing, MiB": "rss_highest_mib",
+            "memory, early in the writing, MiB": "rss_early_mib", "memory, late in the writing, MiB": "rss_late_mib", "log of writes when settled, MB": "wal_mb", "opening, ms": "open_ms", "opening cold, ms": "open_cold_ms", "1-minute load": "load"}
     for title, key in rows.items():
-        print(f"| {title} | " + " | ".join(f"{r[key]:,.0f}" if r[key] >= 100 else f"{r[key]:.1f}" for r in results) + " |")
+        print(f"| {title} | " + " | ".join("-" if key not in r else f"{r[key]:,.0f}" if r[key] >= 100 else f"{r[key]:.1f}" for r in results) + " |")
     print("| needle, cold, ms | " + " | ".join(f"{r['cold_ms']['needle by field']:.1f}" for r in results) + " |")
     for name in results[0]["queries"]:
         print(f"| {name}: ms (CPU ms) | " + " | ".join(f"{r['queries'][name]['ms']:.1f} ({r['queries'][name]['cpu']:.1f})" for r in results) + " |")
     if extra:
         print(f"\nfirst rows of a long query: {extra['first_rows_ms']:.0f} ms ({extra['first_rows_status']}); cores free {extra['cores_free_after_stop_ms']:.0f} ms after StopQuery\n")
-        print("| | one core, ms | two cores, ms | speed-up | while writing at half speed, ms | slower |\n|---|---:|---:|---:|---:|---:|")
+        recovery = extra["recovery"]
+        print(f"kill -9 while writing: {recovery['wal_mb']:.0f} MB of log read back in {recovery['ms']:.0f} ms ({recovery['s_per_gib']:.2f} s a GiB), {recovery['rss_mib']:.0f} MiB\n")
+        print("| | one core, ms (CPU ms) | two cores, ms | speed-up | while writing at half speed, ms (own CPU ms) | slower by CPU | on the wall |\n|---|---:|---:|---:|---:|---:|---:|")
         for name, one in extra["one_core"].items():
             two, busy = extra["two_cores"][name], extra["while_writing"][name]
-            print(f"| {name} | {one['ms']:.1f} | {two['ms']:.1f} | {one['ms'] / two['ms']:.2f}x | {busy['ms']:.1f} | {busy['ms'] / one['ms']:.2f}x |")
+            print(f"| {name} | {one['ms']:.1f} ({one['cpu']:.1f}) | {two['ms']:.1f} | {one['ms'] / two['ms']:.2f}x | {busy['ms']:.1f} ({busy['own_cpu']:.1f}) | {busy['own_cpu'] / one['cpu']:.2f}x | {busy['ms'] / one['ms']:.2f}x |")
+        print(f"\nwriting alone at that rate: {extra['writing_share'] * 100:.0f} % of a core")
 
 
 if __name__ == "__main__":
