@@ -5,6 +5,7 @@
 #include <system_error>
 
 #include "storage/base/log.h"
+#include "storage/wal/file.h"
 
 namespace fog {
 namespace metrics {
@@ -22,9 +23,8 @@ constexpr double kValueBytes = 12;  // of a slot in the head
 Status Engine::start() {
   Lsn generation = 0;
   if (!options_.folder.empty()) {
+    TRYV(make_folders(options_.folder));
     std::error_code error;
-    fs::create_directories(options_.folder, error);
-    if (error) return Error::busy("cannot create the metrics folder: " + error.message());
     for (const auto& entry : fs::directory_iterator(options_.folder, error)) {
       const std::string name = entry.path().filename().string();
       if (name.find_first_not_of("0123456789") != std::string::npos || name.size() > 19) continue;
@@ -47,9 +47,7 @@ Status Engine::open_generation(Lsn generation) {
   SeriesFile::Marks marks{.series_lsn = generation, .applied_lsn = generation, .next_id = catalogue_.next_id()};
   const fs::path folder = generation_folder(generation);
   if (!folder.empty()) {
-    std::error_code error;
-    fs::create_directories(folder, error);
-    if (error) return Error::busy("cannot create the metrics folder: " + error.message());
+    TRYV(make_folders(folder));
     const bool fresh = !fs::exists(folder / "series.db");
     TRY(auto file, SeriesFile::open(folder / "series.db"));
     if (fresh && generation > 0) TRYV(file.set_marks(marks));  // ids go on counting
@@ -191,6 +189,7 @@ Result<Lsn> Engine::put(const PutMetrics& batch) {
     if (to_ms(point.time) < 0 || to_ms(point.time) >= kTimeMsMax || point.unit > kUnitCodeMax ||
         (!point.counts.empty() && point.counts.size() != point.values.size()))
       return Error::invalid("a metric datum is out of the store's range");
+  if (!wal_.healthy()) return Error::busy("The disk refuses writes.");
 
   const std::unique_lock lock(mutex_);
   const std::uint32_t scope = catalogue_.scope(batch.account, batch.region);

@@ -11,6 +11,7 @@
 
 #include "storage/base/log.h"
 #include "storage/sqlite/database.h"
+#include "storage/wal/file.h"
 
 namespace fog::metrics {
 namespace {
@@ -43,8 +44,9 @@ Status sync_path(const fs::path& path) {
   if (fd < 0) return Error::busy("cannot open " + path.filename().string() + " to sync it");
   const bool ok = ::fsync(fd) == 0;
   ::close(fd);
-  if (!ok) return Error::busy("cannot sync " + path.filename().string());
-  return Ok{};
+  if (ok) return Ok{};
+  ++disk_faults().syncs;
+  return Error::busy("cannot sync " + path.filename().string());
 }
 
 }  // namespace
@@ -219,8 +221,8 @@ class FilePartWriter final : public PartWriter {
   }
 
   Status begin() {
+    TRYV(make_folders(path_.parent_path()));
     std::error_code error;
-    fs::create_directories(path_.parent_path(), error);
     fs::remove(temporary_, error);
     Database::Options options;
     options.synchronous_full = false;
@@ -247,7 +249,10 @@ class FilePartWriter final : public PartWriter {
     fs::rename(temporary_, path_, error);
     if (error) return Error::busy("cannot rename a metrics file: " + error.message());
     finished_ = true;
-    TRYV(sync_path(path_.parent_path()));
+    if (Status named = sync_path(path_.parent_path()); !named.ok()) {
+      fs::remove(path_, error);  // it will be written again under another name
+      return std::move(named).error();
+    }
     return std::shared_ptr<Part>(std::make_shared<FilePart>(path_, name_));
   }
 

@@ -7,10 +7,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "storage/base/bytes.h"
 #include "storage/base/hash.h"
 #include "storage/base/log.h"
+#include "storage/wal/file.h"
 
 namespace fog {
 namespace {
@@ -52,7 +54,10 @@ class MemorySpool final : public Spool {
   std::uint64_t dropped_ = 0;
 };
 
-Error disk(std::string_view what) { return Error::busy(std::string(what) + ": " + std::strerror(errno)); }
+Error disk(std::string_view what) {
+  ++disk_faults().writes;
+  return Error::busy(std::string(what) + ": " + std::strerror(errno));
+}
 
 bool write_all(int fd, std::string_view bytes, std::size_t at) {
   while (!bytes.empty()) {
@@ -75,14 +80,6 @@ bool read_all(int fd, char* to, std::size_t n, std::size_t at) {
     at += static_cast<std::size_t>(got);
   }
   return true;
-}
-
-// Makes names in a folder survive power loss.
-void sync_folder(const fs::path& folder) {
-  const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return;
-  ::fsync(fd);
-  ::close(fd);
 }
 
 class DiskSpool final : public Spool {
@@ -110,6 +107,7 @@ class DiskSpool final : public Spool {
     std::size_t size = 0;
     int fd = -1;
     bool dirty = false;
+    bool suspect = false;  // a sync failed
   };
 
   fs::path path_of(std::uint64_t first) const {
@@ -119,6 +117,7 @@ class DiskSpool final : public Spool {
   }
   Status scan(File& file);
   Status begin_file();
+  Status rescue(File& file);
   void advance();
   void note_place();
 
@@ -136,8 +135,7 @@ class DiskSpool final : public Spool {
 
 Status DiskSpool::open() {
   std::error_code error;
-  fs::create_directories(options_.folder, error);
-  if (error) return Error::busy("no folder " + options_.folder.string() + ": " + error.message());
+  TRYV(make_folders(options_.folder));
   place_fd_ = ::open((options_.folder / "place").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (place_fd_ < 0) return disk("spool");
   char raw[12];
@@ -301,13 +299,34 @@ void DiskSpool::note_place() {
 Status DiskSpool::sync() {
   for (File& file : files_) {
     if (!file.dirty) continue;
-    if (::fdatasync(file.fd) != 0) return disk("spool");
+    if (!file.suspect && ::fdatasync(file.fd) != 0) {
+      ++disk_faults().syncs;
+      file.suspect = true;  // a second sync that succeeds would not mean that the disk has it
+    }
+    if (file.suspect) TRYV(rescue(file));
     file.dirty = false;
   }
-  if (names_dirty_) sync_folder(options_.folder);
+  if (names_dirty_) TRYV(sync_folder(options_.folder));
   names_dirty_ = false;
-  if (place_dirty_ && ::fdatasync(place_fd_) != 0) return disk("spool");
+  if (place_dirty_ && ::fdatasync(place_fd_) != 0) {
+    ++disk_faults().syncs;
+    note_place();  // written again, so that the next sync has something to say
+    return Error::busy("spool: the place cannot be synced");
+  }
   place_dirty_ = false;
+  return Ok{};
+}
+
+// Writes a file of which no one knows what the disk has as a new one, from what the system still holds.
+Status DiskSpool::rescue(File& file) {
+  std::string bytes(file.size, '\0');
+  if (!read_all(file.fd, bytes.data(), bytes.size(), 0)) return disk("spool");
+  TRYV(write_whole(path_of(file.first), bytes));
+  const int fd = ::open(path_of(file.first).c_str(), O_RDWR | O_CLOEXEC);
+  if (fd < 0) return disk("spool");
+  ::close(std::exchange(file.fd, fd));
+  file.suspect = false;
+  LOG_WARN("spool {}: written anew after a sync that failed", path_of(file.first).string());
   return Ok{};
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "storage/base/log.h"
+#include "storage/wal/file.h"
 
 namespace fog {
 
@@ -65,9 +66,8 @@ Status Engine::start() {
   auto catalogue = catalogue_.lock();
   std::filesystem::path file;
   if (!options_.folder.empty()) {
+    TRYV(make_folders(options_.folder));
     std::error_code failed;
-    std::filesystem::create_directories(options_.folder, failed);
-    if (failed) return Error::internal("can't create the folder of traces: " + failed.message());
     file = options_.folder / "catalogue.db";
     auto days = days_.lock();
     for (const auto& entry : std::filesystem::directory_iterator(options_.folder, failed))

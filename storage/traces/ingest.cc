@@ -76,7 +76,7 @@ TraceStore::Receipt Engine::append(const TraceScope& scope,
   out.varint(accepted);
   for (std::size_t i = 0; i < documents.size(); ++i)
     if (receipt.verdicts[i].fault == DocumentFault::kNone) out.text(documents[i]);
-  const auto number = scope_number_or_new(scope);
+  const auto number = wal_.healthy() ? scope_number_or_new(scope) : Error::busy("The disk refuses writes.");
   if (!number.ok()) {
     // Nothing was stored: the caller reports it as "try again".
     receipt.verdicts.clear();

@@ -10,17 +10,30 @@
 namespace fog {
 namespace {
 
+// Of something that changes the disk: counted.
+Error refused(std::atomic<std::uint64_t>& counter, const char* what, const std::filesystem::path& path);
+
 Error system_error(const char* what, const std::filesystem::path& path) {
   const int code = errno;
   std::string message =
       std::string(what) + " " + path.filename().string() + ": " + std::strerror(code);
   if (code == ENOENT) return Error::not_found(std::move(message));
-  if (code == ENOSPC || code == EDQUOT || code == EIO || code == EMFILE || code == ENFILE)
+  if (code == ENOSPC || code == EDQUOT || code == EIO || code == EROFS || code == EMFILE || code == ENFILE)
     return Error::busy(std::move(message));
   return Error::internal(std::move(message));
 }
 
+Error refused(std::atomic<std::uint64_t>& counter, const char* what, const std::filesystem::path& path) {
+  counter.fetch_add(1, std::memory_order_relaxed);
+  return system_error(what, path);
+}
+
 }  // namespace
+
+DiskFaults& disk_faults() {
+  static DiskFaults faults;
+  return faults;
+}
 
 File::~File() {
   if (fd_ >= 0) ::close(fd_);
@@ -28,7 +41,7 @@ File::~File() {
 
 Result<File> File::create(const std::filesystem::path& path) {
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0640);
-  if (fd < 0) return system_error("cannot create", path);
+  if (fd < 0) return refused(disk_faults().writes, "cannot create", path);
   return File(fd);
 }
 
@@ -43,7 +56,7 @@ Status File::write_all(std::string_view bytes) {
     const ssize_t n = ::write(fd_, bytes.data(), bytes.size());
     if (n < 0) {
       if (errno == EINTR) continue;
-      return system_error("cannot write", "file");
+      return refused(disk_faults().writes, "cannot write", "file");
     }
     bytes.remove_prefix(static_cast<std::size_t>(n));
   }
@@ -51,12 +64,12 @@ Status File::write_all(std::string_view bytes) {
 }
 
 Status File::sync_data() {
-  if (::fdatasync(fd_) != 0) return system_error("cannot sync", "file");
+  if (::fdatasync(fd_) != 0) return refused(disk_faults().syncs, "cannot sync", "file");
   return Ok{};
 }
 
 Status File::truncate(std::size_t size) {
-  if (::ftruncate(fd_, static_cast<off_t>(size)) != 0) return system_error("cannot cut", "file");
+  if (::ftruncate(fd_, static_cast<off_t>(size)) != 0) return refused(disk_faults().writes, "cannot cut", "file");
   return Ok{};
 }
 
@@ -96,7 +109,7 @@ Status write_whole(const std::filesystem::path& path, std::string_view bytes) {
     TRYV(file.write_all(bytes));
     TRYV(file.sync_data());
   }
-  if (::rename(temporary.c_str(), path.c_str()) != 0) return system_error("cannot rename", path);
+  if (::rename(temporary.c_str(), path.c_str()) != 0) return refused(disk_faults().writes, "cannot rename", path);
   return sync_folder(path.parent_path());
 }
 
@@ -109,10 +122,20 @@ Status truncate_file(const std::filesystem::path& path, std::size_t size) {
 Status sync_folder(const std::filesystem::path& folder) {
   const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return system_error("cannot open", folder);
-  const int failed = ::fsync(fd);
+  Status synced = Ok{};
+  if (::fsync(fd) != 0) synced = refused(disk_faults().syncs, "cannot sync", folder);
   ::close(fd);
-  if (failed != 0) return system_error("cannot sync", folder);
-  return Ok{};
+  return synced;
+}
+
+Status make_folders(const std::filesystem::path& folder) {
+  if (folder.empty() || folder == folder.parent_path()) return Ok{};
+  std::error_code ignored;
+  if (std::filesystem::is_directory(folder, ignored)) return Ok{};
+  TRYV(make_folders(folder.parent_path()));
+  if (::mkdir(folder.c_str(), 0777) != 0 && errno != EEXIST) return refused(disk_faults().writes, "cannot create", folder);
+  const std::filesystem::path parent = folder.parent_path();
+  return sync_folder(parent.empty() ? "." : parent);
 }
 
 Result<std::string> read_whole(const std::filesystem::path& path) {

@@ -1,18 +1,27 @@
 // Files: the few system calls the storage engines need, behind Result.
 //
-// Every file that must survive is written through here, so that tests can refuse, shorten and lose
-// writes in one place.
+// What the disk refused is counted here for the whole process. Tests refuse, shorten and lose writes one level
+// below, in front of the C library (tests/storage/power), where SQLite's files are caught as well.
 #pragma once
 
 #include "storage/base/result.h"
 
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
 #include <utility>
 
 namespace fog {
+
+// How often the disk refused, since the process began.
+struct DiskFaults {
+  std::atomic<std::uint64_t> writes{0};  // no space, input/output errors, names that cannot be made
+  std::atomic<std::uint64_t> syncs{0};   // each is final for its file
+};
+DiskFaults& disk_faults();
 
 // A file open for appending. One thread at a time.
 class File {
@@ -64,6 +73,8 @@ class MappedFile {
 Status write_whole(const std::filesystem::path& path, std::string_view bytes);
 Status truncate_file(const std::filesystem::path& path, std::size_t size);
 Status sync_folder(const std::filesystem::path& folder);
+// Makes the folder and those above it that are missing, and makes their names certain.
+Status make_folders(const std::filesystem::path& folder);
 Result<std::string> read_whole(const std::filesystem::path& path);
 
 }  // namespace fog

@@ -4,8 +4,8 @@
 // File:   header (16 bytes): "FOGWAL1\n", u64 first LSN | records
 // Record: u32 crc32c (of everything behind it) | u32 payload length | u64 LSN | u8 store |
 //         u64 id | payload                                        all integers little-endian
-// A record is valid if its length fits, its CRC matches and its LSN is the successor of the one
-// before. Recovery stops at the first invalid record of the last file and cuts the file there (a
+//         LSNs grow; they need not follow each other where one process ended and the next began.
+// A record is valid if its length fits, its CRC matches and its LSN is above that of the one before. Recovery stops at the first invalid record of the last file and cuts the file there (a
 // torn tail); in an earlier place it searches byte by byte for the next valid record, so damage
 // costs the records it touched.
 //
@@ -14,6 +14,7 @@
 #include "storage/wal/wal.h"
 
 #include "storage/wal/check.h"
+#include "storage/wal/tail.h"
 
 #include "storage/base/bytes.h"
 #include "storage/base/hash.h"
@@ -44,9 +45,15 @@ constexpr std::size_t kRecordHeaderBytes = 25;
 constexpr std::size_t kStoresMax = 8;
 static_assert(kStoresMax >= kStoreIdMax);
 constexpr std::size_t kPayloadBytesMax = 256u << 20;  // far above any request's size
+// A file shorter than this is read at the next start in no time.
+constexpr std::size_t kFreshFileBytesMin = 1u << 20;
 constexpr auto kRelaxedSyncInterval = std::chrono::seconds(1);
 // After a failed write the thread tries again at this pace until the disk gives way.
 constexpr auto kRetryInterval = std::chrono::milliseconds(100);
+// A process passes over so many LSNs before its first record. An engine may have stored the effects of records
+// that a crash kept from the log; were their numbers given out again, the engine would take the new records
+// for ones it knows. More than can be under way at once.
+constexpr Lsn kLsnsSkippedAtStart = 1u << 24;
 
 struct RecordHeader {
   std::uint32_t crc;
@@ -173,14 +180,23 @@ class FileWal final : public Wal {
     DurableDone done;
   };
 
-  Status scan_file(const fs::path& path, bool is_last, Lsn& expected,
-                   const std::function<void(const Record&)>* visit);
+  Status scan_file(const fs::path& path, bool is_last, Lsn& expected);
   void run();
   Status write_batch(std::string_view batch, Lsn first);
+  Status sync(std::size_t batch_bytes);
   Status open_next(Lsn first);
+  Status probe(Lsn next);
   void abandon_file(std::size_t batch_bytes);
   void settle(std::unique_lock<std::mutex>& lock, bool ok, Lsn up_to);
   void delete_applied_files();
+  Lsn lowest_applied_locked() const;
+  bool wants_fresh_file_locked() const;
+
+  // Sound records follow each other without a gap: [begin, end) of a file.
+  struct Stretch {
+    std::size_t begin = 0;
+    std::size_t end = 0;
+  };
 
   const Options options_;
 
@@ -195,10 +211,13 @@ class FileWal final : public Wal {
   Lsn failed_ = 0;               // records up to here were refused by the disk for now
   std::vector<Waiter> waiters_;  // in LSN order as good as always; settled by a scan
   bool stopping_ = false;
+  bool skip_lsns_ = false;  // before the next record
   Stats stats_;
   std::array<Lsn, kStoresMax> applied_{};
   std::array<Lsn, kStoresMax> latest_{};  // the last record of each store
   std::map<Lsn, fs::path> files_;          // by first LSN; the last one is being written
+  std::map<fs::path, std::vector<Stretch>> sound_;  // found by recover(), for replay()
+  std::size_t last_file_bytes_ = 0;                 // of the last file
   std::atomic<bool> healthy_{true};
 
   // Of the writer thread alone.
@@ -219,8 +238,7 @@ FileWal::~FileWal() {
 
 Status FileWal::recover() {
   std::error_code error;
-  fs::create_directories(options_.folder, error);
-  if (error) return Error::internal("cannot create " + options_.folder.string());
+  TRYV(make_folders(options_.folder));
   for (const auto& entry : fs::directory_iterator(options_.folder, error))
     if (const auto first = lsn_of_name(entry.path())) files_.emplace(*first, entry.path());
   if (error) return Error::internal("cannot read " + options_.folder.string());
@@ -229,19 +247,26 @@ Status FileWal::recover() {
   std::size_t index = 0;
   for (const auto& [first, path] : files_) {
     expected = std::max(expected, first);
-    TRYV(scan_file(path, ++index == files_.size(), expected, nullptr));
+    TRYV(scan_file(path, ++index == files_.size(), expected));
   }
+  // A kill leaves records that the system has and the disk has not; from here on readers see them.
+  if (!files_.empty() && options_.durability == Durability::kStrict) {
+    TRY(File last, File::open_append(files_.rbegin()->second));
+    TRYV(last.sync_data());
+  }
+  skip_lsns_ = !files_.empty();
   last_ = durable_ = expected - 1;
   buffer_first_ = expected;
   return Ok{};
 }
 
-// Walks one file. On the way `expected` becomes the LSN behind the last record seen.
-Status FileWal::scan_file(const fs::path& path, bool is_last, Lsn& expected,
-                          const std::function<void(const Record&)>* visit) {
+// Checks one file. On the way `expected` becomes the LSN behind the last record seen.
+Status FileWal::scan_file(const fs::path& path, bool is_last, Lsn& expected) {
   TRY(const MappedFile mapped, MappedFile::open(path));
   const std::string_view all = mapped.bytes();
-  stats_.bytes_on_disk += visit == nullptr ? all.size() : 0;
+  stats_.bytes_on_disk += all.size();
+  last_file_bytes_ = all.size();
+  std::vector<Stretch>& sound = sound_[path];
   std::size_t at = kFileHeaderBytes;
   if (all.size() < kFileHeaderBytes || !all.starts_with(kMagic)) at = 0;  // search for records
 
@@ -255,17 +280,16 @@ Status FileWal::scan_file(const fs::path& path, bool is_last, Lsn& expected,
       continue;
     }
     // Damage in front of a sound record is damage in the middle.
-    if (damaged > 0 && visit == nullptr) stats_.damaged_bytes += damaged;
+    if (damaged > 0) stats_.damaged_bytes += damaged;
     damaged = 0;
-    if (visit != nullptr)
-      (*visit)(*record);
-    else
-      latest_[static_cast<std::size_t>(record->store)] = record->lsn;
+    latest_[static_cast<std::size_t>(record->store)] = record->lsn;
     expected = record->lsn + 1;
+    if (sound.empty() || sound.back().end != at) sound.push_back({at, at});
     at += kRecordHeaderBytes + record->payload.size();
+    sound.back().end = at;
     end_of_sound = at;
   }
-  if (visit != nullptr || damaged == 0) return Ok{};
+  if (damaged == 0) return Ok{};
   if (!is_last) {
     stats_.damaged_bytes += damaged;
     return Ok{};
@@ -279,19 +303,29 @@ Status FileWal::scan_file(const fs::path& path, bool is_last, Lsn& expected,
 
 Status FileWal::replay(const std::function<void(const Record&)>& visit) {
   std::map<Lsn, fs::path> files;
+  std::map<fs::path, std::vector<Stretch>> sound;
   {
     const std::lock_guard lock(mutex_);
     files = files_;
+    sound.swap(sound_);
   }
   std::uint64_t count = 0;
-  const std::function<void(const Record&)> counted = [&](const Record& record) {
-    ++count;
-    visit(record);
-  };
-  Lsn expected = 1;
-  std::size_t index = 0;
-  for (const auto& [first, path] : files)
-    TRYV(scan_file(path, ++index == files.size(), expected, &counted));
+  for (const auto& [first, path] : files) {
+    TRY(const MappedFile mapped, MappedFile::open(path));
+    const std::string_view all = mapped.bytes();
+    for (const Stretch& stretch : sound[path]) {
+      if (stretch.end > all.size()) return Error::internal(path.string() + " was cut while it was read");
+      for (std::size_t at = stretch.begin; at < stretch.end;) {
+        const RecordHeader header = read_header(all.substr(at));
+        ++count;
+        visit({.store = static_cast<StoreId>(header.store),
+               .id = header.id,
+               .lsn = header.lsn,
+               .payload = all.substr(at + kRecordHeaderBytes, header.length)});
+        at += kRecordHeaderBytes + header.length;
+      }
+    }
+  }
   const std::lock_guard lock(mutex_);
   stats_.records_replayed = count;
   return Ok{};
@@ -305,6 +339,10 @@ Lsn FileWal::append(StoreId store, std::uint64_t id, std::string_view payload) {
     std::unique_lock lock(mutex_);
     room_.wait(lock, [&] { return buffer_.size() < options_.buffer_bytes_max || !healthy_; });
     was_empty = buffer_.empty();
+    if (std::exchange(skip_lsns_, false)) {
+      last_ += kLsnsSkippedAtStart;
+      buffer_first_ = last_ + 1;
+    }
     lsn = ++last_;
     latest_[static_cast<std::size_t>(store)] = lsn;
     append_record(buffer_, {.store = store, .id = id, .lsn = lsn, .payload = payload});
@@ -338,12 +376,29 @@ Status FileWal::wait_durable(Lsn lsn) {
 }
 
 void FileWal::set_applied(StoreId store, Lsn lsn) {
+  bool fresh = false;
   {
     const std::lock_guard lock(mutex_);
     auto& applied = applied_[static_cast<std::size_t>(store)];
     applied = std::max(applied, lsn);
+    fresh = wants_fresh_file_locked();
   }
   delete_applied_files();
+  if (fresh) wake_.notify_one();
+}
+
+Lsn FileWal::lowest_applied_locked() const {
+  Lsn lowest = last_;
+  for (std::size_t i = 1; i < kStoresMax; ++i)
+    if (latest_[i] > applied_[i]) lowest = std::min(lowest, applied_[i]);
+  return lowest;
+}
+
+// Everything is safe elsewhere: a fresh file lets the last one go too, so that nothing is read at the
+// next start.
+bool FileWal::wants_fresh_file_locked() const {
+  return last_file_bytes_ >= kFreshFileBytesMin && buffer_.empty() && durable_ == last_ &&
+         lowest_applied_locked() == last_;
 }
 
 // A file may go when every store that may have records in it has applied all of them.
@@ -351,9 +406,7 @@ void FileWal::delete_applied_files() {
   std::vector<fs::path> gone;
   {
     const std::lock_guard lock(mutex_);
-    Lsn lowest = last_;
-    for (std::size_t i = 1; i < kStoresMax; ++i)
-      if (latest_[i] > applied_[i]) lowest = std::min(lowest, applied_[i]);
+    const Lsn lowest = lowest_applied_locked();
     while (files_.size() > 1 && std::next(files_.begin())->first <= lowest + 1) {
       gone.push_back(files_.begin()->second);
       files_.erase(files_.begin());
@@ -401,8 +454,8 @@ void FileWal::run() {
   Lsn batch_last = 0;
   std::unique_lock lock(mutex_);
   for (;;) {
-    const auto has_work = [&] { return stopping_ || !buffer_.empty(); };
-    if (!batch.empty()) {
+    const auto has_work = [&] { return stopping_ || !buffer_.empty() || wants_fresh_file_locked(); };
+    if (!healthy_) {
       wake_.wait_for(lock, kRetryInterval, [&] { return stopping_; });
     } else if (unsynced_) {
       wake_.wait_until(lock, next_relaxed_sync, has_work);
@@ -417,29 +470,34 @@ void FileWal::run() {
       room_.notify_all();
     }
     const bool stop = stopping_;
+    const bool fresh = batch.empty() && healthy_ && wants_fresh_file_locked();
+    const Lsn next = buffer_first_;
     lock.unlock();
 
     Status written = Ok{};
     bool synced = false;
-    if (!batch.empty()) written = write_batch(batch, batch_first);
+    if (!batch.empty()) {
+      written = write_batch(batch, batch_first);
+    } else if (!healthy_) {
+      written = probe(next);  // engines wait for a sign before they append again
+    } else if (fresh) {
+      written = open_next(next);
+      if (written.ok()) delete_applied_files();
+    }
     const bool sync_due = options_.durability == Durability::kStrict || stop ||
                           SteadyClock::now() >= next_relaxed_sync;
     if (written.ok() && unsynced_ && sync_due) {
-      written = file_.sync_data();
+      written = sync(batch.size());
+      synced = written.ok();
       next_relaxed_sync = SteadyClock::now() + kRelaxedSyncInterval;
-      if (written.ok()) {
-        unsynced_ = false;
-        synced = true;
-      } else {
-        abandon_file(batch.size());
-      }
     }
 
     lock.lock();
     if (written.ok()) {
-      healthy_ = true;
+      if (!healthy_.exchange(true)) LOG_INFO("wal: the disk takes writes again");
       if (!batch.empty()) {
         stats_.bytes_on_disk += batch.size();
+        last_file_bytes_ = file_bytes_;
         durable_ = batch_last;
         // A buffer that grew huge in a burst goes back to the system.
         if (batch.capacity() > (4u << 20)) batch = {};
@@ -448,8 +506,9 @@ void FileWal::run() {
       stats_.syncs += synced ? 1 : 0;
       settle(lock, true, durable_);
     } else {
-      if (healthy_.exchange(false)) LOG_ERROR("wal: {}", written.error().message());
+      if (healthy_.exchange(false)) LOG_ERROR("wal: writes are refused: {}", written.error().message());
       failed_ = last_;  // whoever waits hears of it now, and tries again later
+      room_.notify_all();
       settle(lock, false, failed_);
     }
     if (stop && buffer_.empty()) return;
@@ -463,7 +522,8 @@ Status FileWal::write_batch(std::string_view batch, Lsn first) {
   if (!file_.is_open() || file_bytes_ >= options_.file_bytes_max) TRYV(open_next(first));
   Status written = file_.write_all(batch);
   if (!written.ok()) {
-    TRYV(file_.truncate(file_bytes_));
+    // A file whose end is not known is left alone from here on.
+    if (!file_.truncate(file_bytes_).ok()) file_ = File();
     return written;
   }
   file_bytes_ += batch.size();
@@ -471,17 +531,31 @@ Status FileWal::write_batch(std::string_view batch, Lsn first) {
   return Ok{};
 }
 
-// After a failed sync nobody knows which of the file's pages the disk has. The batch is taken back
-// and begins a new file; it was not acknowledged.
+Status FileWal::sync(std::size_t batch_bytes) {
+  unsynced_ = false;
+  Status synced = file_.sync_data();
+  if (!synced.ok()) abandon_file(batch_bytes);
+  return synced;
+}
+
+// After a failed sync nobody knows which of the file's pages the disk has, and a second sync that succeeds
+// would not say so (the system forgets the error). So the file is not written any more. The last batch is taken
+// back and begins a new one; it was not acknowledged.
 void FileWal::abandon_file(std::size_t batch_bytes) {
   if (!file_.truncate(file_bytes_ - batch_bytes).ok()) LOG_ERROR("wal: cannot take back a batch");
   file_ = File();
-  unsynced_ = false;
 }
 
 Status FileWal::open_next(Lsn first) {
-  if (file_.is_open()) TRYV(file_.sync_data());
+  // A failure here concerns the file that is left, not the one to come.
+  if (file_.is_open() && unsynced_)
+    if (const Status synced = sync(0); !synced.ok()) LOG_ERROR("wal: {}", synced.error().message());
+  file_ = File();
   const fs::path path = options_.folder / file_name(first);
+  // Left by an attempt that failed; its records, if any, are the ones to be written now. A fresh file has no
+  // history of failed syncs.
+  std::error_code ignored;
+  fs::remove(path, ignored);
   TRY(File next, File::create(path));
   const std::string header = file_header(first);
   TRYV(next.write_all(header));
@@ -490,7 +564,14 @@ Status FileWal::open_next(Lsn first) {
   file_bytes_ = header.size();
   const std::lock_guard lock(mutex_);
   files_[first] = path;
+  last_file_bytes_ = header.size();
   return Ok{};
+}
+
+// Finds out whether the disk takes writes again.
+Status FileWal::probe(Lsn next) {
+  if (!file_.is_open()) TRYV(open_next(next));
+  return sync(0);
 }
 
 }  // namespace
@@ -544,6 +625,27 @@ Result<std::vector<std::string>> check_wal_folder(const std::filesystem::path& f
     if (!torn) found(std::to_string(damaged) + " damaged bytes at the end");
   }
   return findings;
+}
+
+Result<WalTail> wal_tail(const std::filesystem::path& file) {
+  TRY(const MappedFile mapped, MappedFile::open(file));
+  const std::string_view all = mapped.bytes();
+  const Lsn first = lsn_of_name(file).value_or(1);
+  WalTail tail{.sound_bytes = std::min(kFileHeaderBytes, all.size()), .next = first};
+  for (std::size_t at = kFileHeaderBytes; at < all.size();) {
+    const auto record = parse_record(all.substr(at), tail.next);
+    if (!record) {  // damage in the middle stays in the copy, where recovery steps over it
+      ++at;
+      continue;
+    }
+    at += kRecordHeaderBytes + record->payload.size();
+    tail = {.sound_bytes = at, .next = record->lsn + 1};
+  }
+  return tail;
+}
+
+Status write_empty_wal_file(const std::filesystem::path& folder, Lsn first) {
+  return write_whole(folder / file_name(first), file_header(first));
 }
 
 }  // namespace fog

@@ -77,7 +77,7 @@ TEST(Wal, goes_on_with_growing_lsns_after_reopening) {
   auto expected = write_records(folder, 5);
   const auto more = write_records(folder, 5);
   expected.insert(expected.end(), more.begin(), more.end());
-  EXPECT_EQ(more.front().lsn, 6u);
+  EXPECT_GT(more.front().lsn, 5u + 1'000'000) << "numbers that a crash may have eaten are not given out again";
   auto wal = open(folder);
   EXPECT_EQ(replay(*wal), expected);
 }

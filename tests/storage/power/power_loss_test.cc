@@ -1,0 +1,405 @@
+// The power fails at a random operation of a random workload over all stores, the disk keeps what PowerDisk
+// decides, and everything opens again: what was acknowledged is there once and whole, nothing else was made up.
+#include <fmt/format.h>
+
+#include <fstream>
+#include <iostream>
+#include <thread>
+
+#include "storage/base/random.h"
+#include "storage/wal/file.h"
+#include "tests/storage/power/power_disk.h"
+#include "tests/storage/power/world.h"
+#include "tests/storage/temp_folder.h"
+
+namespace fog::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kLosses = 500;
+constexpr int kRoundsOfOneFolder = 10;
+constexpr std::int64_t kStartMs = 1'787'184'000'000;
+
+struct Item {
+  std::string value;
+  bool acknowledged = false;  // or seen after a failure: then it must stay
+};
+using Journal = std::map<std::string, Item>;
+
+struct Group {
+  LogGroupId id = 0;
+  Journal events;             // by message
+  bool drop_asked = false;
+  bool drop_acknowledged = false;
+};
+
+// What was asked of the stores since the folder was fresh.
+struct History {
+  std::vector<Group> groups;
+  Journal data;       // metrics: "m<series> <minute>"
+  Journal documents;  // traces by id
+  Journal resources;  // by name
+  Journal changes;    // of the resource log, by name
+  std::vector<Item> spooled;  // in order
+  std::uint64_t popped = 0;  // number of the record to pop next
+  // Numbers go on from round to round.
+  std::uint64_t next_event = 0;
+  std::uint64_t next_datum = 0;
+  std::uint64_t next_trace = 0;
+  std::uint64_t next_resource = 0;
+};
+
+std::string padded(const char* what, std::uint64_t n, Random& random) {
+  return fmt::format("{{\"{}\":{},\"pad\":\"{}\"}}", what, n, std::string(static_cast<std::size_t>(random.next() % 400), 'x'));
+}
+
+class Writers {
+ public:
+  Writers(World& world, History& history, std::uint64_t seed) : world_(world), history_(history), seed_(seed) {}
+
+  void run() {
+    std::vector<std::thread> threads;
+    for (const auto work : {&Writers::write_logs, &Writers::write_metrics, &Writers::write_traces, &Writers::write_resources, &Writers::keep_house})
+      threads.emplace_back([this, work, n = threads.size()] {
+        SeededRandom random(seed_ * 16 + n);
+        while (!PowerDisk::failed()) (this->*work)(random);
+      });
+    for (std::thread& thread : threads) thread.join();
+  }
+
+ private:
+  void write_logs(Random& random) {
+    auto& groups = history_.groups;
+    if (groups.size() < 3 || random.next() % 40 == 0) groups.push_back({.id = world_.resources->next_id(), .events = {}});
+    Group& group = groups[groups.size() - 1 - random.next() % std::min<std::size_t>(groups.size(), 3)];
+    if (group.drop_asked) return;
+    if (random.next() % 50 == 0) {
+      group.drop_asked = true;
+      if (const auto lsn = world_.logs->drop_group(group.id); lsn.ok() && world_.wal->wait_durable(*lsn).ok())
+        PowerDisk::acknowledge([&] { group.drop_acknowledged = true; });
+      return;
+    }
+    std::vector<Item*> items;
+    std::vector<LogEventIn> events;
+    for (std::uint64_t n = 1 + random.next() % 20; n > 0; --n) {
+      const auto at = group.events.emplace(padded("n", history_.next_event++, random), Item{}).first;
+      items.push_back(&at->second);
+      events.push_back({kStartMs + static_cast<std::int64_t>(random.next() % 3) * 86'400'000, at->first});
+    }
+    const auto put = world_.logs->append({group.id, 1 + random.next() % 3, kStartMs, events, {}});
+    if (put.ok() && world_.wal->wait_durable(put->lsn).ok())
+      PowerDisk::acknowledge([&] { for (Item* item : items) item->acknowledged = true; });
+  }
+
+  void write_metrics(Random& random) {
+    std::vector<Item*> items;
+    Lsn lsn = 0;
+    for (std::uint64_t n = 1 + random.next() % 5; n > 0; --n) {
+      const std::uint64_t datum = history_.next_datum++;
+      const std::string name = fmt::format("m{}", datum / 500);
+      const double value = static_cast<double>(datum) + 1;
+      items.push_back(&history_.data.emplace(fmt::format("{} {}", name, datum % 500), Item{fmt::format("{}", value)}).first->second);
+      MetricPoint point;
+      point.metric_namespace = "App";
+      point.metric_name = name;
+      point.time = from_ms(kStartMs + static_cast<std::int64_t>(datum % 500) * 60'000);
+      point.values = std::span(&value, 1);
+      const auto put = world_.metrics->put({"1", "r", std::span(&point, 1)});
+      if (!put.ok()) return;
+      lsn = *put;
+    }
+    if (world_.wal->wait_durable(lsn).ok())
+      PowerDisk::acknowledge([&] { for (Item* item : items) item->acknowledged = true; });
+  }
+
+  void write_traces(Random& random) {
+    const std::uint64_t n = history_.next_trace++;
+    const std::string id = fmt::format("1-{:08x}-{:024x}", kStartMs / 1000, n);
+    std::string text = fmt::format(R"({{"trace_id":"{}","id":"{:016x}","name":"s","start_time":{}.5,"end_time":{}.75,"metadata":{{"a":{}}}}})",
+                                   id, n + 1, kStartMs / 1000, kStartMs / 1000, padded("n", n, random));
+    Item& item = history_.documents.emplace(id, Item{text}).first->second;
+    const std::string_view view = text;
+    const auto receipt = world_.traces->append({"1", random.next() % 2 == 0 ? "r" : "q"}, std::span(&view, 1));
+    if (receipt.lsn != 0 && world_.wal->wait_durable(receipt.lsn).ok())
+      PowerDisk::acknowledge([&] { item.acknowledged = true; });
+  }
+
+  void write_resources(Random& random) {
+    const std::uint64_t n = history_.next_resource++;
+    const std::string name = fmt::format("r{}", n);
+    std::string value = padded("r", n, random);
+    if (random.next() % 3 == 0) {
+      Item& item = history_.resources.emplace(name, Item{value}).first->second;
+      if (world_.resources->put({"thing", "1", "r", name}, value).ok()) PowerDisk::acknowledge([&] { item.acknowledged = true; });
+    } else if (random.next() % 2 == 0) {
+      Item& item = history_.changes.emplace(name, Item{value}).first->second;
+      const auto lsn = world_.resource_log->put({{{"change", "1", "r", name}, value}});
+      if (lsn.ok() && world_.wal->wait_durable(*lsn).ok()) PowerDisk::acknowledge([&] { item.acknowledged = true; });
+    } else {
+      const std::size_t first = history_.spooled.size();
+      for (std::uint64_t k = random.next() % 4; k > 0; --k) {
+        const std::string record = fmt::format("{} {}", history_.spooled.size(), value);
+        history_.spooled.push_back({record});
+        if (!world_.spool->push(record).ok()) return;
+      }
+      if (world_.spool->sync().ok())
+        PowerDisk::acknowledge([&] { for (std::size_t i = first; i < history_.spooled.size(); ++i) history_.spooled[i].acknowledged = true; });
+      for (std::uint64_t k = random.next() % 3; k > 0 && world_.spool->records() > 0; --k) {
+        world_.spool->pop();
+        history_.popped = world_.spool->front_number();
+      }
+    }
+  }
+
+  void keep_house(Random& random) {
+    switch (random.next() % 12) {
+      case 0: (void)world_.logs->flush(); break;
+      case 1: (void)world_.logs->merge(); break;
+      case 2: world_.logs->maintain(); break;
+      case 3: (void)world_.metrics->flush(); break;
+      case 4:
+        world_.clock.advance(Millis(60'000));
+        world_.metrics->tick(world_.clock.now());
+        break;
+      case 5: (void)world_.traces->seal_all(); break;
+      case 6: world_.traces->merge_small_runs(); break;
+      case 7: world_.resource_log->tick(world_.clock.now()); break;
+      default: std::this_thread::sleep_for(std::chrono::microseconds(random.next() % 2000)); break;
+    }
+  }
+
+  World& world_;
+  History& history_;
+  const std::uint64_t seed_;
+};
+
+// ---- comparing ---------------------------------------------------------------------------------------------------
+
+void compare(const char* what, Journal& wanted, const std::map<std::string, std::string>& found) {
+  for (auto& [key, item] : wanted) {
+    const auto at = found.find(key);
+    if (at == found.end()) {
+      EXPECT_FALSE(item.acknowledged) << what << ": acknowledged and gone: " << key.substr(0, 60);
+      continue;
+    }
+    EXPECT_EQ(at->second, item.value) << what << ": torn: " << key.substr(0, 60);
+    item.acknowledged = true;
+  }
+  for (const auto& [key, value] : found) EXPECT_TRUE(wanted.contains(key)) << what << ": never written: " << key.substr(0, 60);
+}
+
+void compare_logs(World& world, History& history) {
+  for (Group& group : history.groups) {
+    LogScanSpec spec;
+    spec.groups = {group.id};
+    auto snapshot = world.logs->snapshot(spec);
+    ASSERT_TRUE(snapshot.ok());
+    std::map<std::string, std::string> found;
+    for (auto& block : snapshot->blocks) {
+      auto rows = block->rows_visible();
+      ASSERT_TRUE(rows.ok());
+      auto messages = block->messages(*rows);
+      ASSERT_TRUE(messages.ok());
+      rows->visit([&](std::size_t row) {
+        EXPECT_TRUE(found.emplace((*messages)->text(row), "").second) << "twice: " << (*messages)->text(row).substr(0, 60);
+      });
+    }
+    if (group.drop_acknowledged) { EXPECT_TRUE(found.empty()) << "events of a deleted group are back"; }
+    // A deletion that was not acknowledged happened or did not.
+    if (group.drop_asked && found.empty()) group.drop_acknowledged = true;
+    if (group.drop_acknowledged) continue;
+    group.drop_asked = false;
+    compare("log", group.events, found);
+  }
+  EXPECT_EQ(world.logs->health().damaged_files + world.logs->health().damaged_blocks, 0u);
+}
+
+void compare_metrics(World& world, History& history, std::uint64_t data) {
+  std::map<std::string, std::string> found;
+  for (std::uint64_t series = 0; series * 500 < data; ++series) {
+    const std::string name = fmt::format("m{}", series);
+    const auto id = world.metrics->find({"1", "r", "App", name, {}});
+    if (!id) continue;
+    const auto columns = world.metrics->read(*id, {.start = from_ms(kStartMs), .end = from_ms(kStartMs + 500 * 60'000), .unit = {}});
+    ASSERT_TRUE(columns.ok());
+    for (const SlotColumns& one : *columns)
+      for (std::size_t i = 0; i < one.size(); ++i) {
+        const std::string key = fmt::format("{} {}", name, (one.start_ms[i] - kStartMs) / 60'000);
+        EXPECT_EQ(one.count[i], 1.0) << "metrics: counted again: " << key;
+        found[key] = fmt::format("{}", one.sum[i]);
+      }
+  }
+  compare("metrics", history.data, found);
+  EXPECT_EQ(world.metrics->stats().chunks_damaged, 0u);
+}
+
+void compare_traces(World& world, History& history) {
+  std::map<std::string, std::string> found;
+  for (const auto& [key, item] : history.documents) {
+    const auto id = traces::parse_trace_id(key);
+    ASSERT_TRUE(id);
+    for (const char* region : {"r", "q"}) {
+      const auto documents = world.traces->documents({"1", region}, *id);
+      if (!documents) continue;
+      EXPECT_EQ(documents->documents.size(), 1u) << key;
+      for (const auto& one : documents->documents) EXPECT_TRUE(found.emplace(key, one->text).second) << "twice: " << key;
+    }
+  }
+  compare("traces", history.documents, found);
+  EXPECT_EQ(world.traces->stats().damaged_files + world.traces->stats().damaged_blocks, 0u);
+}
+
+void compare_resources(World& world, History& history) {
+  std::map<std::string, std::string> things;
+  std::map<std::string, std::string> changes;
+  world.resources->for_each("thing", [&](const Resource& one) { things[one.key.name] = one.document; });
+  world.resources->for_each("change", [&](const Resource& one) { changes[one.key.name] = one.document; });
+  compare("resources", history.resources, things);
+  compare("resource log", history.changes, changes);
+}
+
+// A queue: what was synced and not popped is there in order; records popped last may come again.
+void compare_spool(World& world, History& history) {
+  const auto first = static_cast<std::size_t>(world.spool->front_number());
+  EXPECT_LE(first, history.popped);
+  std::size_t at = first;
+  for (; world.spool->records() > 0; ++at, world.spool->pop()) {
+    const auto record = world.spool->front();
+    ASSERT_TRUE(record);
+    ASSERT_LT(at, history.spooled.size());
+    EXPECT_EQ(*record, history.spooled[at].value);
+  }
+  for (; at < history.spooled.size(); ++at) EXPECT_FALSE(history.spooled[at].acknowledged) << "spool: record " << at << " is gone";
+  history.spooled.resize(static_cast<std::size_t>(world.spool->front_number()));  // where the next record goes
+}
+
+// ---- the tests -----------------------------------------------------------------------------------------------------
+
+// Bytes of every file that the notes should know, -shm aside.
+std::map<std::string, std::string> contents(const fs::path& root) {
+  std::map<std::string, std::string> all;
+  for (const auto& entry : fs::recursive_directory_iterator(root)) {
+    const std::string name = entry.path().lexically_relative(root);
+    if (name.ends_with("-shm")) continue;
+    std::ifstream in(entry.path(), std::ios::binary);
+    all[name] = entry.is_directory() ? "folder" : std::string(std::istreambuf_iterator<char>(in), {});
+  }
+  return all;
+}
+
+// If an operation went past the notes, no test here would mean anything.
+TEST(PowerDisk, knows_every_byte_that_is_written) {
+  TempFolder folder;
+  const fs::path data = folder.path() / "data";
+  fs::create_directories(data);
+  PowerDisk::watch(data);
+  {
+    World world;
+    ASSERT_TRUE(world.open(data, Durability::kStrict).ok());
+    SeededRandom random(1);
+    for (int i = 0; i < 200; ++i) {
+      ASSERT_TRUE(world.resources->put({"a", "b", "c", std::to_string(i)}, padded("x", 1, random)).ok());
+      const std::string text = padded("y", 2, random);
+      const LogEventIn event{kStartMs, text};
+      ASSERT_TRUE(world.logs->append({7, 1, kStartMs, std::span(&event, 1), {}}).ok());
+      if (i % 20 == 0) {
+        ASSERT_TRUE(world.logs->flush().ok() && world.logs->merge().ok() && world.metrics->flush().ok());
+      }
+      ASSERT_TRUE(world.spool->push(text).ok());
+      world.spool->pop();
+    }
+  }
+  SeededRandom random(2);
+  const fs::path image = folder.path() / "image";
+  PowerDisk::restore(image, Loss::kNothing, random);
+  EXPECT_EQ(contents(image), contents(data));
+}
+
+TEST(PowerDisk, forgets_what_was_not_synced) {
+  TempFolder folder;
+  const fs::path data = folder.path() / "data";
+  fs::create_directories(data);
+  const auto survives = [&](Loss loss, auto&& work) {
+    fs::remove_all(data);
+    fs::create_directories(data);
+    PowerDisk::watch(data);
+    work();
+    SeededRandom random(1);
+    const fs::path image = folder.path() / "image";
+    fs::remove_all(image);
+    PowerDisk::restore(image, loss, random);
+    return contents(image);
+  };
+  using All = std::map<std::string, std::string>;
+  const auto write_only = [&] { (void)File::create(data / "a")->write_all("hello"); };
+  EXPECT_EQ(survives(Loss::kUnsynced, write_only), All{});
+  EXPECT_EQ(survives(Loss::kNothing, write_only), (All{{"a", "hello"}}));
+  // A name without its folder's sync is no name; bytes without their file's sync are no bytes.
+  EXPECT_EQ(survives(Loss::kUnsynced, [&] {
+    auto file = File::create(data / "a");
+    (void)file->write_all("hello");
+    (void)file->sync_data();
+  }), All{});
+  EXPECT_EQ(survives(Loss::kUnsynced, [&] {
+    auto file = File::create(data / "a");
+    (void)sync_folder(data);
+    (void)file->write_all("hello");
+  }), (All{{"a", ""}}));
+  EXPECT_EQ(survives(Loss::kUnsynced, [&] { (void)write_whole(data / "a", "hello"); }), (All{{"a", "hello"}}));
+}
+
+void lose_power(Durability durability, int losses, std::uint64_t seed) {
+  SeededRandom random(seed);
+  constexpr Loss kinds[] = {Loss::kNothing, Loss::kUnsynced, Loss::kInOrder, Loss::kAnyOrder};
+  std::uint64_t acknowledged = 0;
+  int done = 0;
+  while (done < losses) {
+    TempFolder folder;
+    fs::path data = folder.path() / "0";
+    fs::create_directories(data);
+    History history;
+    for (int round = 1; round <= kRoundsOfOneFolder && done < losses; ++round, ++done) {
+      PowerDisk::watch(data);
+      PowerDisk::fail_after(1 + random.next() % (random.next() % 4 == 0 ? 60 : 1500));
+      {
+        World world;
+        const Status opened = world.open(data, durability);
+        ASSERT_TRUE(opened.ok()) << "loss " << done << ": " << opened.error().message();
+        Writers(world, history, random.next()).run();
+      }
+      const Loss loss = kinds[random.next() % std::size(kinds)];
+      const fs::path image = folder.path() / std::to_string(round);
+      PowerDisk::restore(image, loss, random);
+      fs::remove_all(data);
+      // Looked at in a copy, so that the next failure finds what this one left.
+      const fs::path copy = folder.path() / "copy";
+      fs::remove_all(copy);
+      fs::copy(image, copy, fs::copy_options::recursive);
+      {
+        World world;
+        const Status opened = world.open(copy, durability);
+        ASSERT_TRUE(opened.ok()) << "after loss " << done << ": " << opened.error().message();
+        compare_logs(world, history);
+        compare_metrics(world, history, history.next_datum);
+        compare_traces(world, history);
+        compare_resources(world, history);
+        compare_spool(world, history);
+      }
+      ASSERT_FALSE(::testing::Test::HasFailure()) << "loss " << done << ", kind " << static_cast<int>(loss) << ", round " << round
+                                                  << " of its folder, seed " << seed;
+      data = image;
+    }
+    for (const Journal* one : {&history.data, &history.documents, &history.resources, &history.changes})
+      for (const auto& [key, item] : *one) acknowledged += item.acknowledged ? 1 : 0;
+    for (const Group& group : history.groups)
+      for (const auto& [key, item] : group.events) acknowledged += item.acknowledged ? 1 : 0;
+  }
+  EXPECT_GT(acknowledged, static_cast<std::uint64_t>(losses) * 20);
+  std::cout << done << " losses of power, " << acknowledged << " acknowledged items, none lost, torn or doubled\n";
+}
+
+TEST(PowerLoss, nothing_acknowledged_is_lost_torn_or_doubled) { lose_power(Durability::kStrict, kLosses, 20261122); }
+
+}  // namespace
+}  // namespace fog::testing
