@@ -1,12 +1,14 @@
 // HttpServer: sockets, requests and answers; the only door through which TCP clients speak HTTP.
 //
-// One io_context a thread runs connections as coroutines; nothing of Asio shows outside http.cc.
+// One io_context a thread runs connections as coroutines; Asio shows in http_*.cc only.
 // A Handler is called on the io thread that owns the connection. It fills
 // `turn.response` and returns, or asks to be held back (`hold`) until something elsewhere has
 // happened, or opens a stream whose bytes leave as they come.
 //
 // Reading: a 16 KiB buffer a connection holds heads and small bodies; a body that does not fit is
 // received straight into its final place. Every phase has a time-out. One write an answer.
+// A connection that has been idle for some seconds gives its memory back; when there are too many,
+// the one idle for longest makes room for the next.
 //
 // Threads: start, stop and stats from any one thread; Handler's methods on io threads.
 #pragma once
@@ -20,6 +22,8 @@
 #include <vector>
 
 #include "server/http_head.h"
+#include "server/pressure.h"
+#include "server/tls.h"
 #include "storage/base/clock.h"
 #include "storage/base/result.h"
 
@@ -31,13 +35,22 @@ struct Options {
   std::size_t body_bytes_max = 10u << 20;
   // Clients keep pools of idle connections; closing one while they write costs them a retry.
   Millis idle_timeout{120'000};
+  // An idle connection keeps the memory of its last request this long.
+  Millis rest_after{5'000};
   Millis head_timeout{10'000};
   // A body may pause this long at its start, and must then arrive faster than the rate.
   Millis body_grace{10'000};
   std::size_t body_bytes_per_second_min = 8 * 1024;
-  // An answer must be taken within this time, and a streamed piece of one too.
+  // The client of an answer, and of a streamed piece of one, must take something within this time,
+  // and all of it faster than the rate.
   Millis write_timeout{30'000};
+  std::size_t write_bytes_per_second_min = 8 * 1024;
+  Pressure* pressure = nullptr;  // null: bodies are limited one by one only
+  const Certificate* certificate = nullptr;  // of doors that speak TLS
 };
+
+// Whether a door speaks TLS. kEither looks at the first byte of a connection.
+enum class DoorTls { kNone, kRequired, kEither };
 
 // Continues a turn that was held back. Call exactly once, from any thread.
 class Resume {
@@ -64,6 +77,7 @@ class Turn {
   Response response;
   int door = 0;                 // which listener it came through, as given to listen()
   bool body_too_large = false;  // past body_bytes_max: not read; answer 413
+  bool shed = false;            // no memory for its body now: not read; answer that it be tried again
   bool close = false;           // set: end the connection after this answer
   bool cut = false;             // set: end the connection instead of answering
   // Steady time at which the first byte of a body of 256 KiB or more was there; else 0.
@@ -97,10 +111,14 @@ class Handler {
 struct Stats {
   std::uint64_t connections_open = 0;
   std::uint64_t connections_accepted = 0;
-  std::uint64_t connections_refused = 0;  // over connections_max
+  std::uint64_t connections_refused = 0;  // over connections_max, and none was idle
+  std::uint64_t connections_evicted = 0;  // idle ones closed to make room
   std::uint64_t requests = 0;
   std::uint64_t faults = 0;    // refused before any handler
   std::uint64_t timeouts = 0;  // cut while sending a request or taking an answer
+  std::uint64_t tls_handshakes = 0;
+  std::uint64_t tls_resumed = 0;  // of these, with a ticket
+  std::uint64_t tls_failures = 0;
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
 };
@@ -111,7 +129,7 @@ class HttpServer {
   ~HttpServer();  // stop() must have been called if start() was
 
   // Binds before start(). Port 0 picks one; gives the port. Error kind busy: the port is taken.
-  Result<std::uint16_t> listen(const std::string& address, std::uint16_t port, int door);
+  Result<std::uint16_t> listen(const std::string& address, std::uint16_t port, int door, DoorTls tls = DoorTls::kNone);
   void start();
   // Accepts no more, lets requests under way finish, closes idle connections and streams. False
   // when some were still busy after `grace`: then do not destroy the server, leave the process.

@@ -28,6 +28,10 @@ class Echo final : public Handler {
       turn.response.status = 413;
       return;
     }
+    if (turn.shed) {
+      turn.response.body = "shed";
+      return;
+    }
     unsigned sum = 0;
     for (const char c : turn.request.body) sum += static_cast<unsigned char>(c);
     turn.response.body = fmt::format("{} {} {} {}", turn.request.method, turn.request.target, turn.request.body.size(), sum);
@@ -301,7 +305,39 @@ TEST_F(HttpTest, a_slow_head_a_slow_body_and_an_idle_client_are_cut) {
   EXPECT_GE(server_->stats().timeouts, 2u);
 }
 
-TEST_F(HttpTest, connections_over_the_limit_are_refused_with_503) {
+TEST_F(HttpTest, a_client_that_takes_its_answer_slower_than_the_rate_is_cut) {
+  start({.write_timeout = Millis(600), .write_bytes_per_second_min = 2'000'000});
+  Socket slow(port_), quick(port_);
+  for (int i = 0; i < 8; ++i) slow.send(post("/large", ""));
+  for (int i = 0; i < 200 && server_->stats().timeouts == 0; ++i) std::this_thread::sleep_for(Millis(20));
+  EXPECT_EQ(server_->stats().timeouts, 1u);
+  quick.send(post("/large", ""));
+  EXPECT_EQ(body_of(quick.answer()).size(), 3'000'000u);
+}
+
+TEST_F(HttpTest, an_idle_connection_gives_its_memory_back_and_serves_on) {
+  start({.rest_after = Millis(100)});
+  Socket socket(port_), fresh(port_);
+  for (int round = 0; round < 3; ++round) {
+    socket.send(post("/a", std::string(300'000, 'a')));
+    EXPECT_EQ(body_of(socket.answer()), fmt::format("POST /a 300000 {}", 300'000u * 'a'));
+    std::this_thread::sleep_for(Millis(700));  // a sweep comes every half second
+  }
+  fresh.send(post("/b", ""));
+  EXPECT_EQ(body_of(fresh.answer()), "POST /b 0 0");
+  EXPECT_EQ(server_->stats().connections_open, 2u);
+}
+
+TEST_F(HttpTest, a_connection_at_rest_is_cut_when_its_time_is_over) {
+  start({.idle_timeout = Millis(1500), .rest_after = Millis(100)});
+  Socket socket(port_);
+  socket.send(post("/a", ""));
+  socket.answer();
+  EXPECT_FALSE(socket.is_closed_within(1000));
+  EXPECT_TRUE(socket.is_closed_within(3000));
+}
+
+TEST_F(HttpTest, over_the_limit_the_connection_idle_for_longest_makes_room) {
   start({.connections_max = 3});
   std::vector<std::unique_ptr<Socket>> sockets;
   for (int i = 0; i < 3; ++i) {
@@ -309,13 +345,52 @@ TEST_F(HttpTest, connections_over_the_limit_are_refused_with_503) {
     sockets.back()->send(post("/", ""));
     EXPECT_EQ(status_of(sockets.back()->answer()), 200);
   }
+  sockets[0]->send(post("/again", ""));  // now the second has been idle for longest
+  EXPECT_EQ(status_of(sockets[0]->answer()), 200);
   Socket fourth(port_);
-  EXPECT_EQ(status_of(fourth.rest()), 503);
-  sockets.clear();
-  for (int i = 0; i < 200 && server_->stats().connections_open > 0; ++i) std::this_thread::sleep_for(Millis(5));
-  Socket fifth(port_);
-  fifth.send(post("/", ""));
-  EXPECT_EQ(status_of(fifth.answer()), 200);
+  fourth.send(post("/", ""));
+  EXPECT_EQ(status_of(fourth.answer()), 200);
+  EXPECT_TRUE(sockets[1]->is_closed_within(2000));
+  for (const std::size_t kept : {0u, 2u}) {
+    sockets[kept]->send(post("/", ""));
+    EXPECT_EQ(status_of(sockets[kept]->answer()), 200) << kept;
+  }
+  EXPECT_EQ(server_->stats().connections_evicted, 1u);
+  EXPECT_EQ(server_->stats().connections_refused, 0u);
+}
+
+TEST_F(HttpTest, over_the_limit_and_none_idle_is_refused_with_503) {
+  start({.connections_max = 2});
+  Socket first(port_), second(port_);
+  first.send(post("/endless", ""));
+  second.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Le");
+  for (int i = 0; i < 400 && (echo_.requests < 1 || server_->stats().bytes_in < 80); ++i) std::this_thread::sleep_for(Millis(5));
+  Socket third(port_);
+  const std::string refused = third.rest();
+  EXPECT_EQ(status_of(refused), 503);
+  EXPECT_NE(refused.find("Retry-After: 1\r\n"), std::string::npos);
+  EXPECT_EQ(server_->stats().connections_refused, 1u);
+  second.send("ngth: 0\r\n\r\n");
+  EXPECT_EQ(status_of(second.answer()), 200);
+  echo_.endless->close();
+}
+
+TEST_F(HttpTest, bodies_beyond_the_memory_for_them_are_shed_and_small_ones_go_on) {
+  Pressure pressure(64u << 20);  // a quarter of it, but at least 32 MiB, is for bodies
+  start({.body_bytes_max = 40u << 20, .pressure = &pressure});
+  Socket hog(port_), late(port_), small(port_);
+  hog.send(fmt::format("POST /hog HTTP/1.1\r\nHost: h\r\nContent-Length: {}\r\n\r\n", 36u << 20));
+  const std::string piece(1 << 20, 'x');
+  for (int i = 0; i < 31; ++i) ASSERT_TRUE(hog.send(piece));
+  for (int i = 0; i < 400 && pressure.body_bytes() < (30u << 20); ++i) std::this_thread::sleep_for(Millis(5));
+  EXPECT_LE(pressure.body_bytes(), 33u << 20);  // what came, not what was announced
+  for (int i = 0; i < 4; ++i) hog.send(piece);
+  EXPECT_EQ(body_of(hog.answer()), "shed");
+  late.send(post("/late", std::string(100'000, 'y')));
+  EXPECT_EQ(body_of(late.answer()), fmt::format("POST /late 100000 {}", 100'000u * 'y'));  // the hog's memory is free again
+  small.send(post("/small", "abc"));
+  EXPECT_EQ(body_of(small.answer()), "POST /small 3 294");
+  EXPECT_GE(pressure.shed(), 1u);
 }
 
 TEST_F(HttpTest, stopping_finishes_what_was_begun_and_closes_the_idle) {
