@@ -18,6 +18,7 @@ import xml.etree.ElementTree as xml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CRASH_KILLS = 100
+FUZZ_SECONDS = 2  # a target; `./dev fuzz` gives each 30
 SECONDS_MAX = 600  # for one suite, unless it says otherwise
 
 lock = threading.Lock()
@@ -174,6 +175,9 @@ def suites(build):
     reason = gone or (None if newest.exists() and can_import(newest, "boto3, aws_xray_sdk") else "no newest boto3 (PyPI not reachable)")
     for folder in sorted(path.parent for path in (ROOT / "tests/scenarios").glob("*/test_*.py")):
         yield Suite(f"scenarios/{folder.name}", [newest, *pytest, folder], read_junit, env=env, skip=reason)
+    programs = [program for program in build.glob("fuzz_*") if program.is_file()]
+    yield Suite("fuzz", [sys.executable, "tests/fuzz/run.py", "--build", build, "--seconds", FUZZ_SECONDS, "--report", "{report}"],
+                read_json, skip=None if programs else "no fuzz programs are built")
     yield Suite("crash", [sys.executable, "tests/crash/crash.py", "--kills", CRASH_KILLS, "--report", "{report}"],
                 read_json, env=env, alone=True, skip=gone, seconds=900)
 

@@ -24,8 +24,8 @@ FOG_FUZZ(cloudwatch_documents) {
 
 FOG_FUZZ_SEEDS(cloudwatch_documents) {
   return {R"({"widgets":[{"type":"metric","x":0,"y":0,"width":6,"height":6,"properties":{"metrics":[["App","Latency",{"stat":"p99"}],[{"expression":"m1"}]],"region":"us-east-1","period":60,"annotations":{"horizontal":[{"value":1}]}}},{"type":"text","properties":{"markdown":"#"}},{"type":"log","properties":{"query":"SOURCE 'x'"}}],"variables":[{"type":"property","property":"region","inputType":"select","id":"r"}]})",
-          R"({"Schema":{"Name":"CloudWatchLogRule","Version":1},"LogGroupNames":["/a*"],"LogFormat":"JSON","Contribution":{"Keys":["$.model"],"ValueOf":"$.ms","Filters":[{"Match":"$.a.b","In":["1"]},{"Match":"$.ms","GreaterThan":5},{"Match":"$.x","IsPresent":false}]},"AggregateOn":"Sum"})" "\x1f{\"model\":\"a\",\"ms\":7}",
-          R"({"Schema":{"Name":"CloudWatchLogRule","Version":1},"LogGroupNames":["g"],"LogFormat":"CLF","Fields":{"4":"ip","7":"status"},"Contribution":{"Keys":["ip"],"Filters":[{"Match":"status","StartsWith":["5"]}]},"AggregateOn":"Count"})" "\x1f1.2.3.4 - - [10/Oct/2000:13:55:36 -0700] \"GET / HTTP/1.0\" 500 2326",
+          R"({"Schema":{"Name":"CloudWatchLogRule","Version":1},"LogGroupNames":["/a*"],"LogFormat":"JSON","Contribution":{"Keys":["$.model"],"ValueOf":"$.ms","Filters":[{"Match":"$.a.b","In":["1"]},{"Match":"$.ms","GreaterThan":5},{"Match":"$.x","IsPresent":false}]},"AggregateOn":"Sum"})" "\x1f" "{\"model\":\"a\",\"ms\":7}",
+          R"({"Schema":{"Name":"CloudWatchLogRule","Version":1},"LogGroupNames":["g"],"LogFormat":"CLF","Fields":{"4":"ip","7":"status"},"Contribution":{"Keys":["ip"],"Filters":[{"Match":"status","StartsWith":["5"]}]},"AggregateOn":"Count"})" "\x1f" "1.2.3.4 - - [10/Oct/2000:13:55:36 -0700] \"GET / HTTP/1.0\" 500 2326",
           "${LAST} of ${PROP('Dim.Model')} ${MAX_TIME_RELATIVE} ${FIRST_TIME, -1} ${AVG(2)} $\x1fx", "+0130"};
 }
 

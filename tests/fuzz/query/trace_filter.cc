@@ -36,10 +36,10 @@ FOG_FUZZ(trace_filter) {
   TraceScan scan;
   filter->add_hints(scan);
   (void)filter->matches(a_trace());
-  const auto tree = internal::parse_expression(input, bindings, 0);
+  const auto tree = trace_filter::internal::parse_expression(input, bindings, 0);
   if (!tree.ok()) return;
   const std::string printed = print(tree->get());
-  const auto again = internal::parse_expression(printed, bindings, 0);
+  const auto again = trace_filter::internal::parse_expression(printed, bindings, 0);
   must(again.ok(), "what was printed can be read");
   must(print(again->get()) == printed, "printing is stable");
 }

@@ -43,7 +43,7 @@ FOG_FUZZ_SEEDS(column_codec) {
       {"some text", "other text", ""}, {"6d4f2c1e-0b1a-4c3d-9e8f-7a6b5c4d3e2f", "7d4f2c1e-0b1a-4c3d-9e8f-7a6b5c4d3e2f"}, {"same", "same"}};
   for (const auto& values : columns) {
     TokenSet tokens;
-    const EncodedColumn made = encode_column(values, [&] { return std::vector<std::int64_t>(values.size(), 1'787'184'000'000); }, true, tokens);
+    const EncodedColumn made = encode_column(values, [&] { return std::vector<std::int64_t>(values.size(), 1'787'184'000'000); }, true, &tokens);
     out.push_back(std::string{static_cast<char>(made.encoding), static_cast<char>(values.size())} + made.bytes);
   }
   return out;
