@@ -30,7 +30,7 @@ export interface Alarm {
   ThresholdMetricId?: string;
   Unit?: string;
   // Of a log alarm.
-  ScheduledQueryConfiguration?: { QueryString?: string; LogGroupIdentifiers?: string[] };
+  ScheduledQueryConfiguration?: { QueryString?: string; LogGroupIdentifiers?: string[]; AggregationExpression?: string; ScheduleConfiguration?: { ScheduleExpression?: string } };
   QueryResultsToEvaluate?: number;
   QueryResultsToAlarm?: number;
   Metrics?: { Id: string; Expression?: string; Label?: string; ReturnData?: boolean; Period?: number; MetricStat?: { Metric: Metric; Period: number; Stat: string } }[];

@@ -1,5 +1,5 @@
-// The form that makes or changes an alarm: of one metric, of an expression, of an anomaly band, or of
-// other alarms; with a preview of what it would see.
+// The form that makes or changes an alarm: of one metric, of an expression, of an anomaly band, of a
+// query over logs, or of other alarms; with a preview of what it would see.
 import { useMemo, useState } from "preact/hooks";
 
 import { describeAlarms, type Alarm } from "../api/alarms";
@@ -14,7 +14,7 @@ import { attempt } from "../ui/toast";
 import { RuleTree, rowsOf, signs } from "./alarm_parts";
 import { parseRows, queriesOf, readMetrics, statistics, type Row } from "./metric_data";
 
-const kinds = [["metric", "Metric"], ["anomaly", "Anomaly"], ["math", "Expression"], ["composite", "Composite"]] as const;
+const kinds = [["metric", "Metric"], ["anomaly", "Anomaly"], ["math", "Expression"], ["log", "Log query"], ["composite", "Composite"]] as const;
 type Kind = (typeof kinds)[number][0];
 const bandOperators = ["LessThanLowerOrGreaterThanUpperThreshold", "GreaterThanUpperThreshold", "LessThanLowerThreshold"];
 const operators = Object.keys(signs).filter((o) => !bandOperators.includes(o));
@@ -22,6 +22,7 @@ const operators = Object.keys(signs).filter((o) => !bandOperators.includes(o));
 const start = {
   kind: "metric" as Kind, name: "", description: "", namespace: "", metric: "", dimensions: "", stat: "Average", period: "60", periods: "1", datapoints: "",
   operator: operators[0]!, threshold: "0", missing: "missing", topic: "", width: "2", rows: "", rule: "",
+  query: "fields @message | filter @message like /ERROR/", groups: "", aggregation: "count(*)", every: "5",
 };
 type Form = typeof start;
 
@@ -30,11 +31,21 @@ function formOf(a: Alarm): Partial<Form> {
   const metric = rows.find((r) => r.metric);
   const width = /ANOMALY_DETECTION_BAND\s*\(\s*\w+\s*,\s*([\d.]+)/.exec(rows.find((r) => r.id === a.ThresholdMetricId)?.expression ?? "")?.[1];
   return {
-    kind: a.AlarmRule !== undefined ? "composite" : a.ThresholdMetricId ? "anomaly" : a.MetricName ? "metric" : "math",
+    kind: a.AlarmRule !== undefined ? "composite" : a.ScheduledQueryConfiguration ? "log" : a.ThresholdMetricId ? "anomaly" : a.MetricName ? "metric" : "math",
     name: a.AlarmName, description: a.AlarmDescription ?? "", rule: a.AlarmRule ?? "", rows: JSON.stringify(rows, null, 1),
     namespace: metric?.metric?.Namespace ?? "", metric: metric?.metric?.MetricName ?? "", dimensions: (metric?.metric?.Dimensions ?? []).map((d) => `${d.Name}=${d.Value}`).join("\n"),
     stat: metric?.stat ?? "Average", period: String(a.Period ?? metric?.period ?? 60), periods: String(a.EvaluationPeriods ?? 1), datapoints: a.DatapointsToAlarm ? String(a.DatapointsToAlarm) : "",
-    operator: a.ComparisonOperator ?? operators[0]!, threshold: String(a.Threshold ?? 0), missing: a.TreatMissingData ?? "missing", topic: a.AlarmActions?.[0] ?? "", ...(width ? { width } : {}),
+    operator: a.ComparisonOperator ?? operators[0]!, threshold: String(a.Threshold ?? 0), missing: a.TreatMissingData ?? "missing", topic: a.AlarmActions?.[0] ?? "", ...(width ? { width } : {}), ...formOfQuery(a),
+  };
+}
+
+function formOfQuery(a: Alarm): Partial<Form> {
+  const query = a.ScheduledQueryConfiguration;
+  if (!query) return {};
+  const every = /rate\((\d+) (minute|hour)/.exec(query.ScheduleConfiguration?.ScheduleExpression ?? "");
+  return {
+    query: query.QueryString ?? "", groups: (query.LogGroupIdentifiers ?? []).join("\n"), aggregation: query.AggregationExpression ?? "count(*)",
+    every: every ? String(Number(every[1]) * (every[2] === "hour" ? 60 : 1)) : "5", periods: String(a.QueryResultsToEvaluate ?? 1), datapoints: a.QueryResultsToAlarm ? String(a.QueryResultsToAlarm) : "",
   };
 }
 
@@ -43,6 +54,19 @@ function request(f: Form): [string, Record<string, unknown>] {
   const actions = f.topic ? { AlarmActions: [f.topic], OKActions: [f.topic] } : {};
   const shared = { AlarmName: f.name, ...(f.description ? { AlarmDescription: f.description } : {}), ...actions };
   if (f.kind === "composite") return ["PutCompositeAlarm", { ...shared, AlarmRule: f.rule }];
+  if (f.kind === "log") {
+    const minutes = Math.max(1, Number(f.every));
+    return ["PutLogAlarm", {
+      ...shared,
+      ScheduledQueryConfiguration: {
+        QueryString: f.query, LogGroupIdentifiers: f.groups.split("\n").map((g) => g.trim()).filter(Boolean), AggregationExpression: f.aggregation,
+        ScheduledQueryRoleARN: `arn:aws:iam::${account.value}:role/fogwatch-log-alarm`,
+        ScheduleConfiguration: { ScheduleExpression: `rate(${minutes} minute${minutes === 1 ? "" : "s"})`, StartTimeOffset: minutes * 60 },
+      },
+      QueryResultsToEvaluate: Number(f.periods), QueryResultsToAlarm: Number(f.datapoints || f.periods), Threshold: Number(f.threshold), TreatMissingData: f.missing,
+      ComparisonOperator: bandOperators.includes(f.operator) ? operators[0] : f.operator,
+    }];
+  }
   const judged = { ...shared, EvaluationPeriods: Number(f.periods), ...(f.datapoints ? { DatapointsToAlarm: Number(f.datapoints) } : {}), TreatMissingData: f.missing };
   const operator = (f.kind === "anomaly") === bandOperators.includes(f.operator) ? f.operator : (f.kind === "anomaly" ? bandOperators : operators)[0];
   if (f.kind === "metric") {
@@ -64,7 +88,7 @@ const dimensionsOf = (f: Form) =>
 
 function rowsOfForm(f: Form): Row[] {
   if (f.kind === "math") return parseRows(f.rows).map((r) => ({ ...r, ...(r.metric && !r.period ? { period: Number(f.period) } : {}) }));
-  if (f.kind === "composite" || !f.namespace || !f.metric) return [];
+  if (f.kind === "composite" || f.kind === "log" || !f.namespace || !f.metric) return [];
   const metric: Row = { id: "m1", metric: { Namespace: f.namespace, MetricName: f.metric, Dimensions: dimensionsOf(f) }, stat: f.stat, period: Number(f.period) };
   return f.kind === "anomaly" ? [metric, { id: "band", expression: `ANOMALY_DETECTION_BAND(m1, ${f.width})`, label: "expected" }] : [metric];
 }
@@ -111,22 +135,32 @@ export function AlarmForm() {
           )}
           {form.kind === "math" && <Field label="Rows" hint="as in the metrics explorer; the last shown row is watched"><textarea class="mono" rows={8} value={form.rows} onInput={set("rows")} /></Field>}
           {form.kind === "composite" && <Field label="Rule" hint={'ALARM("a") AND NOT (OK("b") OR AT_LEAST(2, ALARM, (c, d, e)))'}><textarea class="mono" rows={4} required value={form.rule} onInput={set("rule")} /></Field>}
+          {form.kind === "log" && (
+            <>
+              <Field label="Log groups" hint="one a line"><textarea class="mono" rows={2} required value={form.groups} onInput={set("groups")} /></Field>
+              <Field label="Query" hint="as in Logs Insights"><textarea class="mono" rows={3} required value={form.query} onInput={set("query")} /></Field>
+              <Field label="Result" hint="count(*), or stats of a field, also by others"><input required value={form.aggregation} onInput={set("aggregation")} /></Field>
+              <Field label="Every, minutes"><input type="number" min="1" required value={form.every} onInput={set("every")} /></Field>
+            </>
+          )}
           {form.kind !== "composite" && (
             <>
-              <Field label="Period, seconds"><input type="number" min="1" required value={form.period} onInput={set("period")} /></Field>
+              {form.kind !== "log" && <Field label="Period, seconds"><input type="number" min="1" required value={form.period} onInput={set("period")} /></Field>}
               <Field label="Condition"><select value={form.operator} onChange={set("operator")}>{(form.kind === "anomaly" ? bandOperators : operators).map((k) => <option value={k}>{signs[k]} {k}</option>)}</select></Field>
               {form.kind === "anomaly" ? <Field label="Width of the band" hint="standard deviations"><input type="number" step="any" min="0" required value={form.width} onInput={set("width")} /></Field> : <Field label="Threshold"><input type="number" step="any" required value={form.threshold} onInput={set("threshold")} /></Field>}
-              <Field label="Evaluation periods"><input type="number" min="1" required value={form.periods} onInput={set("periods")} /></Field>
-              <Field label="Datapoints to alarm" hint="empty: all"><input type="number" min="1" value={form.datapoints} onInput={set("datapoints")} /></Field>
+              <Field label={form.kind === "log" ? "Results looked at" : "Evaluation periods"}><input type="number" min="1" required value={form.periods} onInput={set("periods")} /></Field>
+              <Field label={form.kind === "log" ? "Results to alarm" : "Datapoints to alarm"} hint="empty: all"><input type="number" min="1" value={form.datapoints} onInput={set("datapoints")} /></Field>
               <Field label="Missing data"><select value={form.missing} onChange={set("missing")}>{["missing", "ignore", "breaching", "notBreaching"].map((m) => <option>{m}</option>)}</select></Field>
             </>
           )}
           <Field label="Notify topic"><select value={form.topic} onChange={set("topic")}><option value="">none</option>{topics.value?.map((t) => <option value={t.TopicArn}>{t.TopicArn.split(":").at(-1)}</option>)}</select></Field>
-          <div class="row"><button class="primary">{editing ? "Save alarm" : "Create alarm"}</button><CliButton line={`cloudwatch ${operation === "PutMetricAlarm" ? "put-metric-alarm" : "put-composite-alarm"} --cli-input-json ${quote(JSON.stringify(input))}`} /></div>
+          <div class="row"><button class="primary">{editing ? "Save alarm" : "Create alarm"}</button><CliButton line={`cloudwatch ${{ PutMetricAlarm: "put-metric-alarm", PutLogAlarm: "put-log-alarm" }[operation] ?? "put-composite-alarm"} --cli-input-json ${quote(JSON.stringify(input))}`} /></div>
         </form>
       </Card>
       {form.kind === "composite" ? (
         form.rule && <Card title="The rule now"><RuleTree rule={form.rule} /></Card>
+      ) : form.kind === "log" ? (
+        <Card title="Preview"><p><a href={href(["logs", "insights"], { groups: form.groups.split("\n").map((g) => g.trim()).filter(Boolean).join("\n"), q: form.query })}>Run the query in Logs Insights</a></p></Card>
       ) : (
         <Card title="Preview">
           {preview.error && <Problem error={preview.error} />}
