@@ -9,13 +9,16 @@
 #include "api/cloudwatch/metrics.h"
 #include "api/cloudwatch/service.h"
 #include "api/auth/keys.h"
+#include "api/auth/sessions.h"
 #include "api/common/protocol.h"
 #include "api/common/registry.h"
 #include "api/common/services.h"
 #include "api/control/clock_keeper.h"
 #include "api/control/control.h"
+#include "api/control/key_pages.h"
 #include "api/control/outbox_store.h"
 #include "api/control/request_log.h"
+#include "api/control/sign_in.h"
 #include "api/logs/event_pipeline.h"
 #include "api/logs/http_ingest.h"
 #include "api/logs/line_ingest.h"
@@ -36,6 +39,7 @@
 #include "api/xray/service.h"
 #include "server/data_folder.h"
 #include "server/fast_random.h"
+#include "server/gate.h"
 #include "server/http.h"
 #include "server/line_door.h"
 #include "server/outbound.h"
@@ -245,6 +249,12 @@ struct App::Impl {
   Delays delays;
   std::unique_ptr<Api> api;
   Keys keys;  // empty unless signatures are enforced
+  Users users;
+  Sessions sessions{users, random};
+  std::optional<Gate> gate;
+  Networks senders;
+  std::unique_ptr<SignIn> sign_in;
+  std::unique_ptr<KeyPages> key_pages;
   std::unique_ptr<neighbours::Neighbours> neighbours;
   std::unique_ptr<ControlPlane> control;
   std::unique_ptr<Pipeline> pipeline;
@@ -267,13 +277,14 @@ struct App::Impl {
   void start_workers();
   Status read_keys();
   std::string account_of(std::string_view access_key) const;
+  std::string start_line() const;
   void build_way_in();
   Status open_doors();
   void open_xray_door(const ListenAddress& at, std::vector<std::uint16_t>& own_ports);
   std::optional<http::Response> link_page(const http::Request& request);
-  std::optional<Received> receive_telemetry(const http::Request& request);
-  Received receive_logs(const http::Request& request, std::string_view path);
-  Received receive_metrics(const http::Request& request, std::string_view path);
+  std::optional<Received> receive_telemetry(const http::Request& request, const TelemetryScope& scope);
+  Received receive_logs(const http::Request& request, std::string_view path, const TelemetryScope& scope);
+  Received receive_metrics(const http::Request& request, std::string_view path, const TelemetryScope& scope);
   void open_line_doors(std::vector<std::uint16_t>& own_ports);
   void open_otlp_door(const ListenAddress& at, std::vector<std::uint16_t>& own_ports);
   std::vector<HealthCheck> health_checks();
@@ -314,7 +325,7 @@ Status App::Impl::open_stores() {
 void App::Impl::make_threads() {
   pool = std::make_unique<WorkerPool>(cores());
   outbound = std::make_unique<CurlOutbound>(
-      CurlOutbound::Options{.rules = {.allow_private = config.outbound_private}, .smtp = config.smtp});
+      CurlOutbound::Options{.rules = {.allow_private = config.reaches_private()}, .smtp = config.smtp});
   workers = std::make_unique<Workers>(clock);
 }
 
@@ -492,7 +503,12 @@ std::optional<http::Response> App::Impl::link_page(const http::Request& request)
 Status App::Impl::read_keys() {
   if (config.keys_file.empty()) return Ok{};
   TRY(Keys::Table table, Keys::read(config.keys_file));
+  TRY(Users::Table people, Users::read(config.keys_file));
+  if (config.profile == Profile::kSite && table.empty() && people.empty()) {
+    return Error::invalid(config.keys_file.string() + ": there is neither a key nor a user in it; `fogwatch keys add` and `fogwatch users add` make them");
+  }
   keys.replace(std::move(table));
+  users.replace(std::move(people));
   return Ok{};
 }
 
@@ -500,8 +516,15 @@ void App::reload() {
   if (const Status read = impl_->read_keys(); !read.ok()) {
     LOG_ERROR("keys file: {}; the keys read before stay in force", read.error().message());
   } else if (!impl_->config.keys_file.empty()) {
-    LOG_INFO("keys file read again: {} keys", impl_->keys.size());
+    LOG_INFO("keys file read again: {} keys, {} users", impl_->keys.size(), impl_->users.size());
   }
+}
+
+// What an operator must know at a glance: who is let in, whether the wire is read by others, what a power loss costs.
+std::string App::Impl::start_line() const {
+  const bool has_tls = false;
+  return fmt::format("profile {}, durability {}, signatures {}, TLS {}", config.profile == Profile::kSite ? "site" : "dev", name_of(config.durability),
+                     gate ? "enforced" : "not checked", has_tls ? "on" : "off");
 }
 
 // "": none of ours, so the rules for strangers' keys hold.
@@ -512,6 +535,7 @@ std::string App::Impl::account_of(std::string_view access_key) const {
 
 void App::Impl::build_way_in() {
   const bool enforces = !config.keys_file.empty();
+  if (auto networks = Networks::parse(config.door_sources); networks.ok()) senders = std::move(*networks);  // read once before
   api = std::make_unique<Api>(registry, services, clock, request_ids,
                               Api::Options{.account = config.account,
                                            .region = config.region,
@@ -523,6 +547,14 @@ void App::Impl::build_way_in() {
                                              return sigv4::Secrets{.secret = key->secret_key, .session_token = {}};
                                            },
                                            .account_of = [this](std::string_view access_key) { return account_of(access_key); }});
+  if (enforces) gate.emplace(keys, sessions, api->options().secrets_of);
+  sign_in = std::make_unique<SignIn>(enforces ? &sessions : nullptr);
+  key_pages = std::make_unique<KeyPages>(
+      KeyPages::Parts{.file = config.keys_file,
+                      .random = random,
+                      .default_account = config.account,
+                      .make_access_key = [this](const std::string& account) { return neighbours::key_for_account("AKIA", account, random.next()); },
+                      .reload = [this] { return read_keys(); }});
   neighbours = std::make_unique<neighbours::Neighbours>(
       neighbours::Sts::Place{.account = config.account,
                              .region = config.region,
@@ -548,8 +580,14 @@ void App::Impl::build_way_in() {
       .api = *api,
       .control = *control,
       .neighbours = *neighbours,
+      .sign_in = *sign_in,
+      .key_pages = *key_pages,
       .keys = enforces ? &keys : nullptr,
+      .gate = gate ? &*gate : nullptr,
       .daemon_door = kXrayDoor,
+      .telemetry_door = kOtlpDoor,
+      .senders = senders,
+      .home = {config.account, config.region},
       .wal = *wal,
       .pool = *pool,
       .requests = requests,
@@ -558,7 +596,7 @@ void App::Impl::build_way_in() {
       .request_ids = request_ids,
       .guard = {.allowed_hosts = config.allowed_hosts, .allowed_origins = config.allowed_origins},
       .link_page = [this](const http::Request& request) { return link_page(request); },
-      .receive = [this](const http::Request& request) { return receive_telemetry(request); }});
+      .receive = [this](const http::Request& request, const TelemetryScope& scope) { return receive_telemetry(request, scope); }});
   http = std::make_unique<http::HttpServer>(
       http::Options{.threads = config.threads == 0 ? cores() : config.threads, .connections_max = config.connections_max}, *pipeline);
 }
@@ -579,7 +617,7 @@ Status App::Impl::open_doors() {
   alarms->set_console_url(config.external_url.empty() ? "http://" + ListenAddress{config.listen.host, port}.text() : config.external_url);
 
   for (const std::string& address : addresses) lines.push_back("listening " + address);
-  lines.push_back(fmt::format("profile dev, durability {}", name_of(config.durability)));
+  lines.push_back(start_line());
   lines.push_back("Ready.");
   workers->start();
   if (xray_daemon) xray_daemon->start();
@@ -590,12 +628,12 @@ Status App::Impl::open_doors() {
 
 // A side door: when it cannot be had, the server starts without it.
 // OpenTelemetry over HTTP, on the main port and on its own.
-std::optional<Received> App::Impl::receive_telemetry(const http::Request& request) {
+std::optional<Received> App::Impl::receive_telemetry(const http::Request& request, const TelemetryScope& scope) {
   const auto path = request.target.substr(0, request.target.find('?'));
-  if (path.ends_with("/v1/logs") || logs::is_ingest_path(path)) return receive_logs(request, path);
-  if (path.ends_with("/v1/metrics") || path == "/api/v1/write") return receive_metrics(request, path);
+  if (path.ends_with("/v1/logs") || logs::is_ingest_path(path)) return receive_logs(request, path, scope);
+  if (path.ends_with("/v1/metrics") || path == "/api/v1/write") return receive_metrics(request, path, scope);
   if (!path.ends_with("/v1/traces")) return std::nullopt;
-  auto made = otlp::export_traces(*traces, {.account = config.account, .region = config.region}, request.header("Content-Type"),
+  auto made = otlp::export_traces(*traces, {.account = scope.account, .region = scope.region}, request.header("Content-Type"),
                                   request.header("Content-Encoding"), request.body);
   Received received;
   received.response.status = made.status;
@@ -606,10 +644,11 @@ std::optional<Received> App::Impl::receive_telemetry(const http::Request& reques
 }
 
 // Log events that are no AWS calls.
-Received App::Impl::receive_logs(const http::Request& request, std::string_view path) {
-  std::string account = config.account;
-  std::string region = config.region;
-  logs::scope_of_authorization(request.header("Authorization"), account, region);
+Received App::Impl::receive_logs(const http::Request& request, std::string_view path, const TelemetryScope& whose) {
+  std::string account = whose.account;
+  std::string region = whose.region;
+  // Where keys are enforced the gate has said whose it is.
+  if (!gate) logs::scope_of_authorization(request.header("Authorization"), account, region);
   Received received;
   if (logs::is_ingest_path(path)) {
     const std::string_view target = request.target;
@@ -642,8 +681,8 @@ Received App::Impl::receive_logs(const http::Request& request, std::string_view 
 }
 
 // OTLP metrics, and what Prometheus writes.
-Received App::Impl::receive_metrics(const http::Request& request, std::string_view path) {
-  const otlp::MetricReceiver::Scope scope{config.account, config.region};
+Received App::Impl::receive_metrics(const http::Request& request, std::string_view path, const TelemetryScope& whose) {
+  const otlp::MetricReceiver::Scope scope{whose.account, whose.region};
   Received received;
   if (path == "/api/v1/write") {
     constexpr std::string_view kParameter = "?namespace=";
@@ -673,7 +712,8 @@ void App::Impl::open_line_doors(std::vector<std::uint16_t>& own_ports) {
     auto opened = LineDoor::open(at.host, at.port, framing, [this, scope, take_lines](std::span<const LineDoor::Line> received) {
       std::vector<logs::IncomingLine> incoming;
       incoming.reserve(received.size());
-      for (const LineDoor::Line& line : received) incoming.push_back({line.text, line.peer});
+      for (const LineDoor::Line& line : received)
+        if (!gate || senders.contains(line.peer)) incoming.push_back({line.text, line.peer});
       return take_lines(*logs, clock, scope, std::span<const logs::IncomingLine>(incoming));
     });
     if (!opened.ok()) {
@@ -717,6 +757,7 @@ void App::Impl::open_xray_door(const ListenAddress& at, std::vector<std::uint16_
     return;
   }
   xray_daemon = std::move(*opened);
+  if (gate) xray_daemon->take_only_from(senders);
   own_ports.push_back(xray_daemon->port());
   addresses.push_back("xray " + ListenAddress{at.host, xray_daemon->port()}.text());
 }

@@ -5,6 +5,8 @@
 #include <charconv>
 #include <functional>
 
+#include "server/networks.h"
+
 #include <CLI/CLI.hpp>
 #define TOML_EXCEPTIONS 0
 #include <toml++/toml.h>
@@ -82,14 +84,12 @@ constexpr Option kOptions[] = {
      }},
     {"ephemeral", "", "keep everything in memory only",
      [](Config& c, const std::string& v) { return apply_switch(c.ephemeral, v, "ephemeral"); }},
-    {"profile", "dev|site", "dev: any credentials, loopback only (dev)",
-     [](Config&, const std::string& v) -> Status {
-       if (v == "dev") return Ok{};
-       if (v == "site") {
-         return Error::invalid("profile 'site' (verified signatures, policies, TLS) is not available in this version; "
-                               "use --profile dev on a trusted network");
-       }
-       return Error::invalid(fmt::format("profile: '{}' is neither dev nor site", v));
+    {"profile", "dev|site", "dev: any credentials, loopback only; site: known keys and people only, nothing open (dev)",
+     [](Config& c, const std::string& v) -> Status {
+       if (v == "dev") c.profile = Profile::kDev;
+       else if (v == "site") c.profile = Profile::kSite;
+       else return Error::invalid(fmt::format("profile: '{}' is neither dev nor site", v));
+       return Ok{};
      }},
     {"durability", "strict|relaxed", "what survives power loss (strict: all that was answered)",
      [](Config& c, const std::string& v) -> Status {
@@ -138,8 +138,19 @@ constexpr Option kOptions[] = {
      [](Config& c, const std::string& v) { return apply_number(c.threads, v, "threads", 256); }},
     {"connections-max", "N", "connections served at a time (16384)",
      [](Config& c, const std::string& v) { return apply_number(c.connections_max, v, "connections-max", 1'000'000); }},
-    {"outbound-private", "true|false", "may deliveries go to loopback and private addresses (true)",
-     [](Config& c, const std::string& v) { return apply_switch(c.outbound_private, v, "outbound-private"); }},
+    {"outbound-private", "true|false", "may deliveries go to loopback and private addresses (dev: true, site: false)",
+     [](Config& c, const std::string& v) -> Status {
+       bool may = false;
+       TRYV(apply_switch(may, v, "outbound-private"));
+       c.outbound_private = may;
+       return Ok{};
+     }},
+    {"door-sources", "BLOCKS", "networks that the doors without signatures (X-Ray, EMF, syslog, StatsD, OTLP) take from, beside this machine",
+     [](Config& c, const std::string& v) -> Status {
+       c.door_sources = split_list(v);
+       auto fine = Networks::parse(c.door_sources);
+       return fine.ok() ? Status(Ok{}) : Status(Error::invalid("door-sources: " + fine.error().message()));
+     }},
     {"smtp-url", "URL", "mail relay, smtp://host:25 or smtps://host:465 (none: mail waits in the outbox)",
      [](Config& c, const std::string& v) -> Status {
        if (!v.empty() && !v.starts_with("smtp://") && !v.starts_with("smtps://")) {
@@ -342,6 +353,23 @@ std::filesystem::path default_data_folder(const Environment& environment) {
   return {};
 }
 
+// What a site insists on. Nothing here has a default that would let anybody in.
+Status check_site(Config& config) {
+  config.allow_open_dev = false;  // a container image sets it; here it has no say
+  if (config.keys_file.empty()) {
+    return Error::invalid(
+        "--profile site needs --keys-file FILE; `fogwatch keys add --file FILE --name admin --admin` makes one with a first key, "
+        "`fogwatch users add --file FILE --admin NAME` a first person for the console");
+  }
+  if (config.ephemeral) return Error::invalid("--profile site keeps what it acknowledges: it cannot be --ephemeral");
+  if (config.durability != Durability::kStrict) return Error::invalid("--profile site keeps what it acknowledges: its durability is strict");
+  const bool has_tls = false;
+  if (!config.listen.is_loopback() && !has_tls) {
+    return Error::invalid(fmt::format("--profile site speaks to other machines by TLS only: --listen {} needs --tls-cert and --tls-key", config.listen.text()));
+  }
+  return Ok{};
+}
+
 Status finish(Config& config, const Environment& environment) {
   if (config.ephemeral) {
     config.durability = Durability::kEphemeral;
@@ -349,6 +377,7 @@ Status finish(Config& config, const Environment& environment) {
     config.data = default_data_folder(environment);
     if (config.data.empty()) return Error::invalid("neither XDG_DATA_HOME nor HOME is set: choose a folder with --data");
   }
+  if (config.profile == Profile::kSite) TRYV(check_site(config));
   const std::pair<const char*, std::optional<ListenAddress>> doors[] = {{"listen", config.listen},
                                                                         {"xray-listen", config.xray_listen},
                                                                         {"otlp-listen", config.otlp_listen},
@@ -359,6 +388,7 @@ Status finish(Config& config, const Environment& environment) {
     if (!address || address->is_loopback() || config.allow_open_dev) continue;
     // The API's own port checks everybody's signature then; the doors beside it cannot.
     if (!config.keys_file.empty() && std::string_view(name) == "listen") continue;
+    if (!config.door_sources.empty() && std::string_view(name) != "listen") continue;
     return Error::invalid(fmt::format(
         "--{} {} is open to other machines, and nobody's credentials are checked there; "
         "add --allow-open-dev if that network is trusted",
@@ -444,9 +474,26 @@ Result<CommandLine> parse_command_line(const std::vector<std::string>& arguments
   keys_add->add_option("--name", line.keys.name, "the user's name, as in ARNs")->required()->type_name("NAME");
   keys_add->add_option("--account", line.keys.account, "the account that the key is of (000000000000)")->type_name("ID");
   keys_add->add_option("--policy", policy_file, "an IAM policy document; without one the key may do nothing")->type_name("FILE");
+  keys_add->add_flag("--admin", line.keys.is_admin, "the key may do everything")->excludes(keys_add->get_option("--policy"));
   CLI::App* keys_revoke = keys_action("revoke", "take a key out");
   keys_revoke->add_option("access-key", line.keys.access_key, "the access key")->required()->type_name("KEY");
   app.add_subcommand("apply", "make the resources of a CloudFormation template (fogwatch apply --help)");  // read by parse_apply_options()
+  CLI::App* users = app.add_subcommand("users", "the people who may sign in to the console of a server with --keys-file");
+  users->require_subcommand(1);
+  const auto users_action = [&](const char* name, const char* help, UsersCommand::Action action, bool has_name) {
+    CLI::App* command = users->add_subcommand(name, help);
+    command->add_option("--file", keys_file, "the keys file")->required()->type_name("FILE");
+    if (has_name) command->add_option("name", line.users.name, "the user's name")->required()->type_name("NAME");
+    command->callback([&line, action] { line.users.action = action; });
+    return command;
+  };
+  users_action("list", "names and accounts", UsersCommand::Action::kList, false);
+  CLI::App* users_add = users_action("add", "a new user; the password is read from standard input", UsersCommand::Action::kAdd, true);
+  users_add->add_option("--account", line.users.account, "the account that the user works in (000000000000)")->type_name("ID");
+  users_add->add_option("--policy", policy_file, "an IAM policy document; without one the user may do nothing")->type_name("FILE");
+  users_add->add_flag("--admin", line.users.is_admin, "the user may do everything")->excludes(users_add->get_option("--policy"));
+  users_action("password", "another password, read from standard input; ends the user's sessions", UsersCommand::Action::kPassword, true);
+  users_action("remove", "take a user out; ends the user's sessions", UsersCommand::Action::kRemove, true);
   std::vector<CLI::App*> later;
   for (const auto& [name, help] : kLater) {
     CLI::App* command = app.add_subcommand(name, fmt::format("{} (not in this version)", help));
@@ -459,7 +506,7 @@ Result<CommandLine> parse_command_line(const std::vector<std::string>& arguments
     app.parse(reversed);
   } catch (const CLI::CallForHelp&) {
     line.command = Command::kHelp;
-    line.text = (serve->parsed() ? serve : check->parsed() ? check : ingest->parsed() ? ingest : keys->parsed() ? keys : &app)->help();
+    line.text = (serve->parsed() ? serve : check->parsed() ? check : ingest->parsed() ? ingest : keys->parsed() ? keys : users->parsed() ? users : &app)->help();
     return line;
   } catch (const CLI::ParseError& e) {
     return Error::invalid(fmt::format("{}\nRun 'fogwatch --help' for the options.", e.what()));
@@ -483,6 +530,12 @@ Result<CommandLine> parse_command_line(const std::vector<std::string>& arguments
     line.keys.action = keys_add->parsed() ? KeysCommand::Action::kAdd : keys_revoke->parsed() ? KeysCommand::Action::kRevoke : KeysCommand::Action::kList;
     line.keys.file = keys_file;
     line.keys.policy_file = policy_file;
+    return line;
+  }
+  if (users->parsed()) {
+    line.command = Command::kUsers;
+    line.users.file = keys_file;
+    line.users.policy_file = policy_file;
     return line;
   }
   for (CLI::App* command : later) {

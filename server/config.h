@@ -34,7 +34,11 @@ struct SmtpRelay {
   std::string ca_file;       // PEM of who may sign the relay's certificate; empty: the system's
 };
 
+// dev: any credentials, for tests and one's own machine. site: everybody is known, nothing is open.
+enum class Profile : std::uint8_t { kDev, kSite };
+
 struct Config {
+  Profile profile = Profile::kDev;
   ListenAddress listen{"127.0.0.1", 4566};
   std::optional<ListenAddress> xray_listen = ListenAddress{"127.0.0.1", 2000};
   std::optional<ListenAddress> otlp_listen = ListenAddress{"127.0.0.1", 4318};
@@ -51,7 +55,9 @@ struct Config {
   std::vector<std::string> allowed_origins;  // pages of other origins that may call it
   std::size_t threads = 0;       // 0: one a core
   std::size_t connections_max = 16 * 1024;
-  bool outbound_private = true;  // may deliveries go to loopback and private addresses
+  std::optional<bool> outbound_private;  // may deliveries go to loopback and private addresses; unset: in dev only
+  std::vector<std::string> door_sources;  // networks that doors which check no signatures take from, beside loopback
+  bool reaches_private() const { return outbound_private.value_or(profile == Profile::kDev); }
   SmtpRelay smtp;
   std::optional<ListenAddress> syslog_listen;  // UDP and TCP
   std::string syslog_group = "/syslog";        // where its lines go, a stream a host
@@ -81,7 +87,7 @@ struct Config {
 
 using Environment = std::map<std::string, std::string>;
 
-enum class Command { kServe, kCheck, kIngest, kKeys, kVersion, kHelp, kUnavailable };
+enum class Command { kServe, kCheck, kIngest, kKeys, kUsers, kVersion, kHelp, kUnavailable };
 
 // `fogwatch keys add|list|revoke`.
 struct KeysCommand {
@@ -92,6 +98,18 @@ struct KeysCommand {
   std::string account = "000000000000";
   std::string access_key;             // of revoke
   std::filesystem::path policy_file;  // of add; empty: the key may do nothing yet
+  bool is_admin = false;              // of add: the key may do everything
+};
+
+// `fogwatch users add|list|password|remove`: passwords are read from standard input.
+struct UsersCommand {
+  enum class Action { kList, kAdd, kPassword, kRemove };
+  Action action = Action::kList;
+  std::filesystem::path file;
+  std::string name;
+  std::string account = "000000000000";
+  std::filesystem::path policy_file;
+  bool is_admin = false;
 };
 
 struct CommandLine {
@@ -100,6 +118,7 @@ struct CommandLine {
   std::filesystem::path folder;  // for check
   IngestOptions ingest;          // for ingest
   KeysCommand keys;              // for keys
+  UsersCommand users;            // for users
   std::string text;            // for help and unavailable: what to print
 };
 

@@ -105,6 +105,7 @@ bool is_permitted_navigation(const http::Request& request, const BrowserHeaders&
 GuardVerdict judge(const http::Request& request, const GuardRules& rules) {
   const BrowserHeaders browser = collect(request);
   GuardVerdict verdict;
+  verdict.is_browser = browser.is_browser;
   if (!browser.is_browser) return verdict;
   if (!is_own_name(browser.host, rules)) {
     verdict.refused = "This host name is not known to be this server's; add it to allowed-hosts.";
@@ -119,10 +120,24 @@ GuardVerdict judge(const http::Request& request, const GuardRules& rules) {
     verdict.is_preflight = request.method == "OPTIONS" && request.has_header("access-control-request-method");
     return verdict;
   }
-  if (browser.fetch_site == "cross-site" && !is_permitted_navigation(request, browser)) {
+  // "same-site" is another port or another name of the same machine: no page of ours either.
+  if ((browser.fetch_site == "cross-site" || browser.fetch_site == "same-site") && !is_permitted_navigation(request, browser)) {
     verdict.refused = "Pages of other sites may not call this server.";
   }
   return verdict;
+}
+
+void harden(http::Response& response, bool is_tls) {
+  const auto add = [&](const char* name, const char* value) {
+    const auto named = [&](const auto& header) { return http::equal_ignoring_case(header.first, name); };
+    if (std::none_of(response.headers.begin(), response.headers.end(), named)) response.set(name, value);
+  };
+  add("X-Content-Type-Options", "nosniff");
+  add("X-Frame-Options", "DENY");
+  add("Referrer-Policy", "no-referrer");
+  add("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'");
+  add("Cross-Origin-Opener-Policy", "same-origin");
+  if (is_tls) add("Strict-Transport-Security", "max-age=31536000");
 }
 
 void add_cors_headers(std::string_view origin, http::Response& response) {

@@ -4,7 +4,7 @@
 // visitor's machine. SDKs, agents and command lines send none of the headers judged here and are
 // never refused. The rules are those of every request, before it is routed:
 //   - an Origin other than this server's own or an allowed one is refused;
-//   - a cross-site fetch is refused, but for a click on a link to a page meant for it;
+//   - a fetch from another site, or another port of this one, is refused, but for a click on a link to a page meant for it;
 //   - a browser must have used a name that is certainly this server's (DNS rebinding).
 #pragma once
 
@@ -26,9 +26,14 @@ struct GuardVerdict {
   std::string_view refused;       // why; empty: let in
   std::string_view cors_origin;   // the allowed foreign origin, to be named in the answer
   bool is_preflight = false;
+  bool is_browser = false;
 };
 
 GuardVerdict judge(const http::Request& request, const GuardRules& rules);
+
+// What no browser shall do with an answer: guess its type, run it, frame it, or tell where it came from.
+// A header that is there already stays.
+void harden(http::Response& response, bool is_tls);
 
 // Headers that let the page of `origin` read the answer.
 void add_cors_headers(std::string_view origin, http::Response& response);

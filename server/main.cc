@@ -114,6 +114,10 @@ int run(const std::vector<std::string>& arguments) {
       const Status done = run_keys_command(line->keys);
       return done.ok() ? 0 : complain(done.error());
     }
+    case Command::kUsers: {
+      const Status done = run_users_command(line->users);
+      return done.ok() ? 0 : complain(done.error());
+    }
     case Command::kVersion: fmt::print("fogwatch {}\n", FOG_VERSION); return 0;
     case Command::kHelp: fmt::print("{}", line->text); return 0;
     case Command::kUnavailable: fmt::print(stderr, "{}\n", line->text); return 2;

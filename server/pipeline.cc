@@ -6,6 +6,8 @@
 #include "api/common/fault.h"
 #include "api/common/trace_header.h"
 #include "api/common/waiting.h"
+#include "api/control/json_page.h"
+#include "api/neighbours/request.h"
 #include "server/console.h"
 #include "storage/base/log.h"
 
@@ -44,6 +46,11 @@ Error too_large(std::size_t limit) {
 // Links that mails carry; every other call by GET must be presigned (protocols.md 1.8).
 bool is_open_link(std::string_view operation) { return operation == "ConfirmSubscription" || operation == "Unsubscribe"; }
 
+// What an X-Ray daemon passes on for SDKs, who sign nothing there.
+bool is_for_daemon(std::string_view operation) {
+  return operation == "GetSamplingRules" || operation == "GetSamplingTargets" || operation == "PutTraceSegments" || operation == "PutTelemetryRecords";
+}
+
 // A browser that opens the bare address means the console.
 bool shows_console(const http::Request& request) {
   return request.method == "GET" && path_of(request.target) == "/" && !console_assets().empty() &&
@@ -79,12 +86,13 @@ struct Pipeline::Work final : http::HandlerState {
   Status status = Ok{};
   http::Response made;  // while the log is waited for
   bool durable = true;
-  GuardVerdict verdict;
+  bool is_browser = false;
   std::string cors_origin;
   std::int64_t began_ns = 0;
   std::int64_t wall_ms = 0;
   std::size_t body_bytes = 0;
   std::string own_name;  // path of an own page, or a neighbour's name
+  std::shared_ptr<const AccessKey> identity;  // whose policies decide; null: nobody's
 
   http::Request& request() { return x ? x->request : turn->request; }
 };
@@ -92,7 +100,7 @@ struct Pipeline::Work final : http::HandlerState {
 void Pipeline::handle(http::Turn& turn) {
   Work& work = begin(turn);
   try {
-    if (guard(work) || lock(work) || own_page(work) || neighbour(work) || receiver(work)) return;
+    if (guard(work) || own_page(work) || neighbour(work) || receiver(work)) return;
     work.x.emplace(std::move(turn.request));
     Exchange& x = *work.x;
     auto ours = parts_.api.route(x);
@@ -169,6 +177,7 @@ Pipeline::Work& Pipeline::begin(http::Turn& turn) {
   work.request_id.clear();
   work.error.clear();
   work.own_name.clear();
+  work.identity.reset();
   work.status = Ok{};
   work.durable = true;
   work.began_ns = steady_ns();
@@ -179,6 +188,7 @@ Pipeline::Work& Pipeline::begin(http::Turn& turn) {
 
 bool Pipeline::guard(Work& work) {
   const GuardVerdict verdict = judge(work.turn->request, parts_.guard);
+  work.is_browser = verdict.is_browser;
   work.cors_origin = verdict.cors_origin;
   if (verdict.refused.empty() && !verdict.is_preflight) return false;
   work.own_name = path_of(work.turn->request.target);
@@ -192,43 +202,47 @@ bool Pipeline::guard(Work& work) {
   return true;
 }
 
-// With keys in force, pages that show or change the server's state need a signature like any call, and
-// the console, which has none, is shut.
-bool Pipeline::lock(Work& work) {
-  if (parts_.keys == nullptr) return false;
+// True, and answered: the gate has refused this one.
+bool Pipeline::refused(Work& work, const Gate::Visitor& visitor) {
+  if (visitor.identity) return false;
   const http::Request& request = work.turn->request;
   const std::string_view path = path_of(request.target);
-  const bool is_console = is_console_path(path);
-  const bool is_near = request.peer == "127.0.0.1" || request.peer == "::1";  // a scraper of this machine cannot sign
-  const bool is_page = ControlPlane::owns(path) && path != "/health" && !(path == "/metrics" && is_near);
-  const bool is_receiver = path.starts_with("/v1/") || path.starts_with("/services/") || path.starts_with("/ingest/");
-  if (!is_console && !is_page && !is_receiver && neighbours::Neighbours::claims(request).empty()) return false;
-  if (!is_console) {
-    const auto secrets_of = parts_.api.options().secrets_of;
-    if (sigv4::verify(request, Timestamp(Millis(wall_ms())), {.secrets_of = secrets_of}).ok()) return false;
-  }
   work.own_name = path;
-  work.error = "AccessDenied";
-  finish(work, plain(403, "AccessDeniedException",
-                     is_console ? "The console has no sign-in: it is shut while access keys are enforced." : "This call must be signed by a known access key."));
+  work.error = visitor.refusal.code;
+  finish(work, ControlPlane::owns(path) || KeyPages::owns(path)
+                   ? page::error(visitor.refusal.status, visitor.refusal.code, visitor.refusal.message)
+                   : plain(visitor.refusal.status, visitor.refusal.code, visitor.refusal.message));
   return true;
 }
 
 bool Pipeline::own_page(Work& work) {
   http::Turn& turn = *work.turn;
-  if (is_console_path(path_of(turn.request.target))) {
-    work.own_name = path_of(turn.request.target);
+  const std::string_view path = path_of(turn.request.target);
+  if (is_console_path(path)) {
+    work.own_name = path;
     finish(work, answer_console(turn.request));
     return true;
   }
-  if (!ControlPlane::owns(path_of(turn.request.target))) return false;
-  work.own_name = path_of(turn.request.target);
+  const bool is_sign_in = SignIn::owns(path);
+  const bool is_keys = KeyPages::owns(path);
+  if (!is_sign_in && !is_keys && !ControlPlane::owns(path)) return false;
+  if (parts_.gate != nullptr && !is_open_page(turn.request) &&
+      refused(work, parts_.gate->admit(turn.request, {"fogwatch"}, control_action(turn.request.method, path)))) {
+    return true;
+  }
+  work.own_name = path;
   if (turn.body_too_large) {
     finish(work, plain(413, "RequestEntityTooLarge", "The request body is too large."));
-  } else if (!ControlPlane::is_slow(turn.request)) {
-    finish(work, parts_.control.answer(turn.request));
+    return true;
+  }
+  const auto make = [this, is_sign_in, is_keys](const http::Request& request) {
+    if (is_sign_in) return parts_.sign_in.answer(request, std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now().time_since_epoch()));
+    return is_keys ? parts_.key_pages.answer(request) : parts_.control.answer(request);
+  };
+  if (is_sign_in || is_keys ? turn.request.method == "GET" : !ControlPlane::is_slow(turn.request)) {
+    finish(work, make(turn.request));
   } else {
-    run_on_pool(work, [this, &work] { work.made = parts_.control.answer(work.turn->request); },
+    run_on_pool(work, [&work, make] { work.made = make(work.turn->request); },
                 [this, &work] {
                   if (work.status.ok()) finish(work, std::move(work.made));
                   else finish(work, plain(503, "ServiceUnavailable", work.status.error().message()));
@@ -241,6 +255,18 @@ bool Pipeline::neighbour(Work& work) {
   const http::Request& request = work.turn->request;
   const std::string_view name = neighbours::Neighbours::claims(request);
   if (name.empty()) return false;
+  // Who one is, one may always ask (as at AWS); the rest takes a policy.
+  if (parts_.gate != nullptr) {
+    std::string operation = neighbours::parameter(request, "Action");
+    if (operation.empty()) {  // JSON and REST name it in a header or in the path
+      const std::string_view target = request.header("x-amz-target");
+      const std::string_view path = path_of(request.target);
+      operation = !target.empty() ? target.substr(target.rfind('.') + 1) : path.substr(path.rfind('/') + 1);
+    }
+    const auto visitor = name == "sts" && operation == "GetCallerIdentity" ? parts_.gate->visitor(request, {})
+                                                                          : parts_.gate->admit(request, {}, fmt::format("{}:{}", name, operation));
+    if (refused(work, visitor)) return true;
+  }
   work.own_name = name;
   work.request_id = parts_.request_ids.uuid();
   finish(work, parts_.neighbours.answer(request, work.request_id));
@@ -253,9 +279,7 @@ Status Pipeline::prepare(Work& work) {
   const http::Turn& turn = *work.turn;
   if (turn.body_too_large) return too_large(10u << 20);
   if (x.operation_name == "PutMetricData" && x.request.body.size() > kPutMetricDataBytesMax) return too_large(kPutMetricDataBytesMax);
-  // What a daemon is told comes from programs of its own machine, and is for X-Ray only.
-  const bool is_daemon_call = turn.door == parts_.daemon_door && x.service != nullptr && x.service->info->name == "xray" && !x.call.is_signed;
-  if (!is_daemon_call) TRYV(parts_.api.authenticate(x));
+  TRYV(identify(work));
   if (x.request.method == "GET" && !x.call.is_signed && !is_open_link(x.operation_name)) {
     return wire_fault({.code = "MissingAuthenticationTokenException",
                        .query_code = "MissingAuthenticationToken",
@@ -269,9 +293,37 @@ Status Pipeline::prepare(Work& work) {
   }
   TRYV(parts_.api.decompress(x));
   TRYV(parts_.api.decode(x));
-  if (parts_.keys == nullptr || !x.call.is_signed) return Ok{};
-  const auto key = parts_.keys->find(x.call.access_key);
-  return key ? authorize(x, *key) : Status(Error::internal("The key has just been revoked."));
+  return work.identity ? authorize(x, *work.identity) : Status(Ok{});
+}
+
+// By session (the console), by signature (everybody else), or not at all (the X-Ray daemon's door).
+Status Pipeline::identify(Work& work) {
+  Exchange& x = *work.x;
+  // What a daemon is told comes from programs that it knows, and is what SDKs ask a daemon.
+  if (work.turn->door == parts_.daemon_door && !x.call.is_signed && x.service != nullptr && x.service->info->name == "xray" &&
+      (parts_.gate == nullptr || (is_for_daemon(x.operation_name) && parts_.senders.contains(x.request.peer)))) {
+    return Ok{};
+  }
+  if (parts_.gate == nullptr) return parts_.api.authenticate(x);
+  if (Gate::speaks_for_session(x.request) || SignIn::is_from_console(x.request)) {
+    work.identity = parts_.gate->session(x.request, false);
+    if (!work.identity) return wire_fault({.code = "SignInRequired", .status = 401, .message = "The session is over, or there was none: sign in."});
+    x.call.account = work.identity->account;
+    x.call.access_key.clear();
+    x.call.is_console = true;
+    x.call.is_signed = true;
+    return Ok{};
+  }
+  if (x.request.method == "GET" && is_open_link(x.operation_name)) {
+    // A link needs no signature; one that it bears counts only if it is right.
+    work.identity = parts_.gate->visitor(x.request, {"sns"}).identity;
+    if (!work.identity) x.call.is_signed = false, x.call.access_key.clear();
+    return Ok{};
+  }
+  TRYV(parts_.api.authenticate(x));
+  if (!x.call.is_signed) return wire_fault({.code = "MissingAuthenticationTokenException", .query_code = "MissingAuthenticationToken", .status = 403, .message = "Missing Authentication Token"});
+  work.identity = parts_.keys->find(x.call.access_key);
+  return work.identity ? Status(Ok{}) : Status(Error::internal("The key has just been revoked."));
 }
 
 void Pipeline::call(Work& work) {
@@ -297,7 +349,20 @@ void Pipeline::call(Work& work) {
 bool Pipeline::receiver(Work& work) {
   const http::Request& request = work.turn->request;
   if (!parts_.receive || request.method != "POST") return false;
-  auto received = parts_.receive(request);
+  TelemetryScope scope = parts_.home;
+  if (parts_.gate != nullptr) {
+    const auto needed = telemetry_action(request);
+    if (!needed) return false;
+    // Exporters of the listed networks need no signature at the door that is theirs.
+    const bool is_listed = work.turn->door == parts_.telemetry_door && !parts_.senders.empty() && parts_.senders.contains(request.peer);
+    if (!is_listed) {
+      const auto visitor = parts_.gate->admit(request, {needed->service}, needed->action, needed->resource);
+      if (refused(work, visitor)) return true;
+      scope.account = visitor.identity->account;
+      if (!visitor.region.empty()) scope.region = visitor.region;
+    }
+  }
+  auto received = parts_.receive(request, scope);
   if (!received) return false;
   work.own_name = path_of(request.target);
   if (work.turn->body_too_large) {
@@ -380,6 +445,7 @@ void Pipeline::finish(Work& work, http::Response response) {
     if (work.request_id.empty()) work.request_id = parts_.request_ids.uuid();
     response.set("x-amzn-RequestId", work.request_id);
   }
+  if (work.is_browser) harden(response, turn.request.is_tls);
   if (!work.cors_origin.empty()) add_cors_headers(work.cors_origin, response);
   turn.response = std::move(response);
 

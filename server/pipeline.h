@@ -1,6 +1,6 @@
 // Pipeline: the path of every request, as a visible list of steps.
 //
-//   guard -> lock -> own pages, neighbours -> route -> injected faults -> authenticate -> decompress
+//   guard -> own pages, neighbours, telemetry (each past the gate) -> route -> injected faults -> authenticate -> decompress
 //   -> decode -> authorize -> call
 //   -> wait for the log -> encode -> note; the server around it reads and writes.
 //
@@ -16,14 +16,24 @@
 #include "api/common/protocol.h"
 #include "api/control/control.h"
 #include "api/control/faults.h"
+#include "api/control/key_pages.h"
 #include "api/control/request_log.h"
+#include "api/control/sign_in.h"
 #include "api/neighbours/neighbours.h"
+#include "server/gate.h"
 #include "server/guard.h"
 #include "server/http.h"
+#include "server/networks.h"
 #include "storage/base/worker_pool.h"
 #include "storage/wal/wal.h"
 
 namespace fog {
+
+// Whose telemetry it is.
+struct TelemetryScope {
+  std::string account;
+  std::string region;
+};
 
 // What a receiver of telemetry (OTLP) makes of a request.
 struct Received {
@@ -37,8 +47,14 @@ class Pipeline final : public http::Handler {
     const Api& api;
     ControlPlane& control;
     neighbours::Neighbours& neighbours;
-    const Keys* keys = nullptr;  // null: signatures are not checked
-    int daemon_door = -1;        // calls to the X-Ray daemon carry no signature
+    SignIn& sign_in;
+    KeyPages& key_pages;
+    const Keys* keys = nullptr;  // null: signatures are not checked, and there is no gate
+    const Gate* gate = nullptr;
+    int daemon_door = -1;     // calls to the X-Ray daemon carry no signature
+    int telemetry_door = -1;  // nor need exporters of OpenTelemetry, from `senders`
+    Networks senders;         // who may use doors that check no signatures, beside this machine
+    TelemetryScope home;      // of telemetry that names none
 
     Wal& wal;
     WorkerPool& pool;
@@ -50,7 +66,7 @@ class Pipeline final : public http::Handler {
     // Pages and files that links in notifications lead to; nothing: not one of them.
     std::function<std::optional<http::Response>(const http::Request&)> link_page;
     // Telemetry that is no AWS call: POST /v1/traces and the like. Nothing: not of this kind.
-    std::function<std::optional<Received>(const http::Request&)> receive;
+    std::function<std::optional<Received>(const http::Request&, const TelemetryScope&)> receive;
   };
   // How fast large bodies arrive: from the first byte of the body to decode(), bodies >= 256 KiB.
   struct BodyStats {
@@ -70,14 +86,15 @@ class Pipeline final : public http::Handler {
 
   Work& begin(http::Turn& turn);
   bool guard(Work& work);
-  bool lock(Work& work);
   bool own_page(Work& work);
+  bool refused(Work& work, const Gate::Visitor& visitor);
   bool neighbour(Work& work);
   bool receiver(Work& work);
   void unrouted(Work& work);
   void serve(Work& work);
   bool inject(Work& work);
   Status prepare(Work& work);
+  Status identify(Work& work);
   void call(Work& work);
   void after_call(Work& work);
   void answer(Work& work, Status status);

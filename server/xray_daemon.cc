@@ -123,6 +123,7 @@ void XrayDaemon::run() {
   std::vector<mmsghdr> messages(kBatch);
   std::vector<iovec> pieces(kBatch);
   std::vector<Control> controls(kBatch);
+  std::vector<sockaddr_storage> sources(checks_senders_ ? kBatch : 0);
   std::vector<std::string_view> documents;
   documents.reserve(kBatch);
   while (true) {
@@ -138,6 +139,10 @@ void XrayDaemon::run() {
       messages[i] = {};
       messages[i].msg_hdr.msg_iov = &pieces[i];
       messages[i].msg_hdr.msg_iovlen = 1;
+      if (checks_senders_) {
+        messages[i].msg_hdr.msg_name = &sources[i];
+        messages[i].msg_hdr.msg_namelen = sizeof(sources[i]);
+      }
       messages[i].msg_hdr.msg_control = controls[i].bytes;
       messages[i].msg_hdr.msg_controllen = sizeof(controls[i].bytes);
     }
@@ -153,6 +158,10 @@ void XrayDaemon::run() {
         std::uint32_t total = 0;  // since the socket was opened
         std::memcpy(&total, CMSG_DATA(control), sizeof(total));
         dropped_ = total;
+      }
+      if (checks_senders_ && !senders_.contains(reinterpret_cast<const sockaddr&>(sources[static_cast<std::size_t>(i)]))) {
+        ++rejected_headers_;
+        continue;
       }
       const std::string_view datagram(static_cast<const char*>(message.msg_hdr.msg_iov->iov_base), message.msg_len);
       if (const auto document = document_of_datagram(datagram)) documents.push_back(*document);

@@ -18,6 +18,7 @@
 #include <string_view>
 #include <thread>
 
+#include "server/networks.h"
 #include "storage/base/result.h"
 
 namespace fog {
@@ -31,7 +32,7 @@ class XrayDaemon {
   struct Stats {
     std::uint64_t datagrams = 0;
     std::uint64_t bytes = 0;
-    std::uint64_t rejected_headers = 0;    // no line feed, a bad header, an empty body
+    std::uint64_t rejected_headers = 0;    // no line feed, a bad header, an empty body, a sender not listed
     std::uint64_t rejected_documents = 0;  // refused by the store
     std::uint64_t dropped = 0;             // by the kernel, because the socket's buffer was full
   };
@@ -44,6 +45,8 @@ class XrayDaemon {
   XrayDaemon(const XrayDaemon&) = delete;
   XrayDaemon& operator=(const XrayDaemon&) = delete;
 
+  // Before start(): datagrams of others are dropped and counted as rejected.
+  void take_only_from(Networks senders) { senders_ = std::move(senders); checks_senders_ = true; }
   void start();
   // Takes in what has arrived, then ends.
   void stop();
@@ -60,6 +63,8 @@ class XrayDaemon {
   std::uint16_t port_;
   int receive_buffer_bytes_ = 0;
   Take take_;
+  Networks senders_;
+  bool checks_senders_ = false;
   std::atomic<bool> stopping_{false};
   std::atomic<std::uint64_t> datagrams_{0}, bytes_{0}, rejected_headers_{0}, rejected_documents_{0}, dropped_{0};
   std::thread thread_;

@@ -70,7 +70,13 @@ TEST(Config, every_value_that_makes_no_sense_is_named_with_its_source) {
       {{"serve", "--region", "EU"}, kHome, "region"},
       {{"serve", "--durability", "lax"}, kHome, "lax"},
       {{"serve", "--log-level", "loud"}, kHome, "loud"},
-      {{"serve", "--profile", "site"}, kHome, "not available"},
+      {{"serve", "--profile", "site"}, kHome, "--keys-file"},
+      {{"serve", "--profile", "site", "--keys-file", "k", "--ephemeral"}, kHome, "--ephemeral"},
+      {{"serve", "--profile", "site", "--keys-file", "k", "--durability", "relaxed"}, kHome, "strict"},
+      {{"serve", "--profile", "site", "--keys-file", "k", "--xray-listen", "0.0.0.0:2000", "--allow-open-dev"}, kHome, "--xray-listen"},
+      {{"serve", "--profile", "site", "--keys-file", "k", "--listen", "0.0.0.0:4566"}, kHome, "--tls-cert"},
+      {{"serve", "--door-sources", "10.0.0.0/40"}, kHome, "door-sources"},
+      {{"keys", "add", "--file", "k", "--name", "n", "--admin", "--policy", "p"}, kHome, "--admin"},
       {{"serve", "--profile", "prod"}, kHome, "prod"},
       {{"serve", "--bogus"}, kHome, "bogus"},
       {{"serve", "--data", "/x", "--ephemeral"}, kHome, "--ephemeral"},
@@ -105,12 +111,29 @@ TEST(Config, commands) {
   EXPECT_EQ(parse({})->command, Command::kHelp);
   EXPECT_EQ(parse({"--help"})->command, Command::kHelp);
   EXPECT_NE(parse({"serve", "--help"})->text.find("--xray-listen"), std::string::npos);
-  for (const char* later : {"backup", "restore", "apply"}) {
-    const auto line = parse({later, "a", "b"});
-    ASSERT_TRUE(line.ok());
-    EXPECT_EQ(line->command, Command::kUnavailable);
-    EXPECT_NE(line->text.find("not available"), std::string::npos);
-  }
+  for (const char* own : {"apply", "backup", "restore"}) EXPECT_NE(parse({"--help"})->text.find(own), std::string::npos) << own;
+}
+
+TEST(Config, a_site_is_shut_where_dev_is_open) {
+  const auto dev = parse({"serve"});
+  EXPECT_TRUE(dev->config.reaches_private());
+  const auto site = parse({"serve", "--profile", "site", "--keys-file", "k"});
+  ASSERT_TRUE(site.ok()) << site.error().message();
+  EXPECT_EQ(site->config.profile, Profile::kSite);
+  EXPECT_FALSE(site->config.reaches_private());
+  EXPECT_EQ(site->config.durability, Durability::kStrict);
+  EXPECT_TRUE(parse({"serve", "--profile", "site", "--keys-file", "k", "--outbound-private", "true"})->config.reaches_private());
+  EXPECT_TRUE(parse({"serve", "--profile", "site", "--keys-file", "k", "--xray-listen", "0.0.0.0:2000", "--door-sources", "10.0.0.0/8"}).ok());
+}
+
+TEST(Config, people_are_made_by_name) {
+  const auto line = parse({"users", "add", "--file", "k", "--admin", "ann"});
+  ASSERT_TRUE(line.ok()) << line.error().message();
+  EXPECT_EQ(line->command, Command::kUsers);
+  EXPECT_EQ(line->users.action, UsersCommand::Action::kAdd);
+  EXPECT_EQ(line->users.name, "ann");
+  EXPECT_TRUE(line->users.is_admin);
+  EXPECT_EQ(parse({"users", "list", "--file", "k"})->users.action, UsersCommand::Action::kList);
 }
 
 }  // namespace
