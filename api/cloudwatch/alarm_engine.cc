@@ -73,6 +73,7 @@ std::optional<EvaluationState> evaluation_of(const AlarmEntry& alarm) {
   return alarm.type == AlarmType::LogAlarm ? alarm.document.log->evaluation_state : alarm.document.metric->evaluation_state;
 }
 
+constexpr seconds kMovedBack{5};  // a clock that is earlier than it was by more was moved
 bool is_evaluated(const AlarmEntry& alarm) { return alarm.type != AlarmType::CompositeAlarm; }
 
 }  // namespace
@@ -160,6 +161,7 @@ void AlarmEngine::start(Timestamp now) {
 
 std::optional<Timestamp> AlarmEngine::next_due(Timestamp now) {
   const auto agenda = agenda_.lock_shared();
+  if (now < agenda->last_tick - kMovedBack) return now;
   std::optional<Timestamp> due;
   const auto sooner = [&](Timestamp t) { due = due ? std::min(*due, t) : t; };
   if (!agenda->by_time.empty()) sooner(agenda->by_time.begin()->first);
@@ -178,7 +180,7 @@ void AlarmEngine::tick(Timestamp now) {
   bool look_at_held = false, trim = false;
   {
     auto agenda = agenda_.lock();
-    if (now < agenda->last_tick - seconds(5)) {
+    if (now < agenda->last_tick - kMovedBack) {
       // The clock was moved back: what was due in its old future is due by its new time.
       std::set<std::pair<Timestamp, AlarmKey>> fresh;
       for (auto& [key, due] : agenda->by_key) {
