@@ -15,6 +15,12 @@ namespace fog::segments {
 
 namespace {
 
+// Values lie in messages all over the memory: the one that comes a little later is fetched now.
+void fetch_ahead(std::span<const std::string_view> values, std::size_t i) {
+  constexpr std::size_t kAhead = 12;
+  if (i + kAhead < values.size()) __builtin_prefetch(values[i + kAhead].data());
+}
+
 // ---- texts of one shape of hex digits ---------------------------------------------------------------------
 
 constexpr std::size_t kHexShapeMin = 8;  // shorter ones gain nothing
@@ -36,8 +42,10 @@ class HexShape {
     if (size_ < kHexShapeMin || size_ > kHexShapeMax) return false;
     std::memcpy(expected_.data(), values[0].data(), size_);
     varies_.fill(0);
-    for (const std::string_view value : values)
-      if (value.size() != size_ || (!fits(value) && !widen(value))) return false;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      fetch_ahead(values, i);
+      if (values[i].size() != size_ || (!fits(values[i]) && !widen(values[i]))) return false;
+    }
     for (std::size_t i = 0; i < size_; ++i)
       if (varies_[i] != 0) places_.push_back(i);
     return places_.size() * 2 >= size_;
@@ -102,7 +110,10 @@ void encode_plain_texts(std::span<const std::string_view> values, std::string& o
   }
   encode_ints(lengths, out);
   out.reserve(out.size() + total);
-  for (const std::string_view value : values) out.append(value);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    fetch_ahead(values, i);
+    out.append(values[i]);
+  }
 }
 
 void encode_hex_texts(const HexShape& shape, std::span<const std::string_view> values, std::string& out) {
@@ -113,8 +124,9 @@ void encode_hex_texts(const HexShape& shape, std::span<const std::string_view> v
   const std::size_t base = out.size();
   out.resize(base + packed * values.size());
   char* at = out.data() + base;
-  for (const std::string_view value : values) {
-    shape.pack(value, at);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    fetch_ahead(values, i);
+    shape.pack(values[i], at);
     at += packed;
   }
 }
@@ -161,6 +173,7 @@ class DictionaryBuilder {
     codes.resize(values.size());
     slots_.assign(1024, kEmpty);
     for (std::size_t i = 0; i < values.size(); ++i) {
+      fetch_ahead(values, i);
       codes[i] = code_of(values[i]);
       if ((i & 1023) == 1023 && entries.size() * 4 > i * 3 && i > 2000) return false;
     }
@@ -213,6 +226,7 @@ bool encode_iso(std::span<const std::string_view> values, const RowTimes& row_ti
   const std::vector<std::int64_t> times = row_times();
   std::vector<std::int64_t> distance(values.size());
   for (std::size_t i = 0; i < values.size(); ++i) {
+    fetch_ahead(values, i);
     std::int64_t ms = 0;
     if (!parse_iso_time(values[i], ms)) return false;
     distance[i] = static_cast<std::int64_t>(static_cast<std::uint64_t>(ms) - static_cast<std::uint64_t>(times[i]));
@@ -226,6 +240,7 @@ bool encode_numbers(std::span<const std::string_view> values, EncodedColumn& col
   bool fixed = true;      // all of one scale
   bool shortest = true;   // none ends in a zero decimal
   for (std::size_t i = 0; i < values.size(); ++i) {
+    fetch_ahead(values, i);
     if (!parse_decimal(values[i], numbers[i])) return false;
     if (i > 0 && numbers[i].scale != numbers[0].scale) fixed = false;
     if (numbers[i].scale > 0 && numbers[i].mantissa % 10 == 0) shortest = false;
