@@ -30,6 +30,7 @@
 #include <vector>
 
 #include "storage/metric_store.h"
+#include "storage/oldest_first.h"
 #include "storage/metrics/buckets.h"
 #include "storage/metrics/catalogue.h"
 #include "storage/metrics/head.h"
@@ -51,10 +52,13 @@ struct Bucket {
   std::int64_t touched_ms = 0;  // when a flush last added a part
 };
 
-class Engine final : public MetricStore {
+class Engine final : public MetricStore, public OldestFirst {
  public:
   Engine(Options options, Wal& wal, const Clock& clock)
       : options_(std::move(options)), wal_(wal), clock_(clock) {}
+  ~Engine() override {
+    if (file_ != nullptr) file_->end();
+  }
 
   Status start();
 
@@ -74,6 +78,8 @@ class Engine final : public MetricStore {
   Status flush() override;
   Status reset(std::string_view account, std::string_view region) override;
   Stats stats() const override;
+  std::optional<std::int64_t> oldest_end_ms() const override;
+  void drop_files_before(std::int64_t end_ms) override;
 
  private:
   using Parts = std::map<BucketKey, Bucket>;

@@ -341,6 +341,32 @@ Status Engine::maintain(std::int64_t now_ms) {
   return Ok{};
 }
 
+std::optional<std::int64_t> Engine::oldest_end_ms() const {
+  const std::shared_lock lock(mutex_);
+  std::optional<std::int64_t> oldest;
+  for (const auto& [key, bucket] : parts_) {
+    if (bucket.parts.empty()) continue;
+    const std::int64_t end = bucket_end_s(key.tier, key.start_s) * 1000;
+    oldest = std::min(oldest.value_or(end), end);
+  }
+  return oldest;
+}
+
+void Engine::drop_files_before(std::int64_t end_ms) {
+  const std::lock_guard one(maintenance_);
+  std::vector<Bucket> gone;
+  {
+    const std::unique_lock lock(mutex_);
+    std::erase_if(parts_, [&](auto& entry) {
+      if (bucket_end_s(entry.first.tier, entry.first.start_s) * 1000 > end_ms) return false;
+      gone.push_back(std::move(entry.second));
+      return true;
+    });
+  }
+  for (const Bucket& bucket : gone)
+    for (const auto& part : bucket.parts) part->discard();
+}
+
 void Engine::tick(Timestamp now) {
   const std::lock_guard one(maintenance_);
   const std::int64_t now_ms = to_ms(now);

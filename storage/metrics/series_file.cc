@@ -8,12 +8,16 @@ namespace fog::metrics {
 
 Result<SeriesFile> SeriesFile::open(const std::filesystem::path& file) {
   SeriesFile result;
-  TRY(result.database_, Database::open(file, {}));
+  bool restored = false;
+  TRY(result.database_, open_or_restore(file, {}, restored));
   TRYV(result.database_.execute(
       "CREATE TABLE IF NOT EXISTS series(id INTEGER PRIMARY KEY, account TEXT, region TEXT, data BLOB);"
       "CREATE TABLE IF NOT EXISTS entity(id INTEGER PRIMARY KEY, document BLOB);"
       "CREATE TABLE IF NOT EXISTS activity(block INTEGER PRIMARY KEY, newest BLOB);"
       "CREATE TABLE IF NOT EXISTS mark(name TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID;"));
+  // Series made since the copy have lost their names; their ids must not become other series'.
+  if (restored) TRYV(result.database_.execute("UPDATE mark SET value=value+1048576 WHERE name='next_id'"));
+  result.copy_ = GoodCopy(file);
   return result;
 }
 
@@ -92,7 +96,7 @@ Status SeriesFile::set_marks(const Marks& marks) {
 }
 
 Status SeriesFile::apply(const Changes& changes, const Marks& marks) {
-  return database_.transaction([&]() -> Status {
+  Status written = database_.transaction([&]() -> Status {
     TRY(auto add, database_.prepare("INSERT OR REPLACE INTO series VALUES(?,?,?,?)"));
     std::string data;
     for (const SeriesInfo& info : changes.added) {
@@ -125,6 +129,8 @@ Status SeriesFile::apply(const Changes& changes, const Marks& marks) {
       TRYV(activity.bind(1, static_cast<std::int64_t>(block)).bind_blob(2, bytes).run());
     return write_marks(marks);
   });
+  if (written.ok()) copy_.changed(database_);
+  return written;
 }
 
 }  // namespace fog::metrics

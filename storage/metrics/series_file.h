@@ -17,6 +17,7 @@
 
 #include "storage/metrics/catalogue.h"
 #include "storage/sqlite/database.h"
+#include "storage/sqlite/good_copy.h"
 #include "storage/wal/wal.h"
 
 namespace fog::metrics {
@@ -41,10 +42,13 @@ class SeriesFile {
   Status load(Catalogue& catalogue, Marks& marks);
   Status apply(const Changes& changes, const Marks& marks);
   Status set_marks(const Marks& marks);
+  // An orderly end: keeps a copy for when the file is damaged.
+  void end() { copy_.end(database_); }
 
  private:
   Status write_marks(const Marks& marks);
   Database database_;
+  GoodCopy copy_;
 };
 
 }  // namespace fog::metrics

@@ -193,7 +193,8 @@ Status DiskSpool::scan(File& file) {
     ByteReader in({raw, sizeof raw});
     const auto length = in.fixed<std::uint32_t>();
     const auto sum = in.fixed<std::uint32_t>();
-    if (length > size - file.size - kHeaderBytes) break;
+    // No record is empty: eight zero bytes would pass for one, and zeros are what power loss leaves.
+    if (length == 0 || length > size - file.size - kHeaderBytes) break;
     record.resize(length);
     if (!read_all(file.fd, record.data(), length, file.size + kHeaderBytes) || crc32c(record) != sum) break;
     file.size += kHeaderBytes + length;
@@ -217,6 +218,7 @@ Status DiskSpool::begin_file() {
 }
 
 Status DiskSpool::push(std::string_view record) {
+  if (record.empty()) return Error::invalid("an empty record");
   if (record.size() + kHeaderBytes > options_.bytes_max) return Error::limit("a record is larger than its spool");
   // A gap in the numbers (a damaged tail) begins a file, so that a file's numbers stay consecutive.
   if (files_.empty() || files_.back().size >= options_.file_bytes_max || files_.back().first + files_.back().records != end_)

@@ -34,7 +34,7 @@ class Spool {
   static Result<std::unique_ptr<Spool>> open(Options options);
   virtual ~Spool() = default;
 
-  // Errors: busy (the disk refuses), limit (larger than the whole bound).
+  // Errors: busy (the disk refuses), limit (larger than the whole bound), invalid (empty).
   virtual Status push(std::string_view record) = 0;
   // The oldest record; nothing: empty.
   virtual std::optional<std::string> front() = 0;

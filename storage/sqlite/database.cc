@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "storage/base/disk_faults.h"
+
 namespace fog {
 namespace {
 
@@ -16,6 +18,8 @@ Error sqlite_error(sqlite3* handle, int code) {
       return Error::corrupt(std::move(message));
     case SQLITE_FULL:
     case SQLITE_IOERR:
+      ++(code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC ? disk_faults().syncs : disk_faults().writes);
+      return Error::busy(std::move(message));
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
     case SQLITE_READONLY:

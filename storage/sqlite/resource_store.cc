@@ -6,9 +6,14 @@
 // Schema (PRAGMA user_version 1):
 //   resources(kind, account, region, name, document)  primary key: the first four
 //   counters(name, value)                             "next_id": ids below it may be in use
+//
+// Damage: the file is checked when it opens. Of a damaged one every row is taken that can be read, from both
+// ends; the hole between, and only it, is filled from the last good copy (good_copy.h).
 #include "storage/resource_store.h"
 
+#include "storage/base/log.h"
 #include "storage/sqlite/database.h"
+#include "storage/sqlite/good_copy.h"
 
 #include <condition_variable>
 #include <map>
@@ -21,6 +26,7 @@ namespace {
 
 // Ids are reserved on disk by the block, so that giving one out is rarely a write.
 constexpr std::int64_t kIdBlock = 4096;
+constexpr std::int64_t kIdsAfterDamage = 1 << 24;
 
 using Map = std::map<ResourceKey, std::string>;
 
@@ -30,6 +36,8 @@ bool in_scope(const ResourceKey& key, std::string_view account, std::string_view
 
 class SqliteResourceStore final : public ResourceStore {
  public:
+  ~SqliteResourceStore() override { copy_.end(db_); }
+
   Status open_file(const std::filesystem::path& file);
 
   std::optional<std::string> get(const ResourceKey& key) const override;
@@ -54,7 +62,11 @@ class SqliteResourceStore final : public ResourceStore {
   Status write_one(const Pending& pending);
   void show(const Pending& pending);
 
+  Status load(const std::filesystem::path& file);
+  Status rescue(const std::filesystem::path& file);
+
   Database db_;
+  GoodCopy copy_;  // under db_mutex_
   SqliteStatement upsert_;
   SqliteStatement erase_;
   SqliteStatement erase_scope_;
@@ -74,8 +86,89 @@ class SqliteResourceStore final : public ResourceStore {
   std::int64_t reserved_below_ = 1;
 };
 
+// Rows of a damaged file from one end up to where it cannot be read. True: to the other end.
+bool read_rows(Database& db, const char* sql, Map& rows, std::optional<ResourceKey>& last) {
+  auto query = db.prepare(sql);
+  if (!query.ok()) return false;
+  for (;;) {
+    const auto more = query->step();
+    if (!more.ok()) return false;
+    if (!*more) return true;
+    last = ResourceKey{std::string(query->text(0)), std::string(query->text(1)), std::string(query->text(2)), std::string(query->text(3))};
+    rows.insert_or_assign(*last, std::string(query->text(4)));
+  }
+}
+
+std::optional<std::int64_t> read_next_id(Database& db) {
+  auto counter = db.prepare("SELECT value FROM counters WHERE name='next_id'");
+  if (!counter.ok()) return std::nullopt;
+  const auto found = counter->step();
+  if (!found.ok() || !*found) return std::nullopt;
+  return counter->integer(0);
+}
+
 Status SqliteResourceStore::open_file(const std::filesystem::path& file) {
-  TRY(db_, Database::open(file, {}));
+  Status loaded = load(file);
+  if (!loaded.ok() && loaded.error().kind() == ErrorKind::kCorrupt && !file.empty()) {
+    LOG_ERROR("{} is damaged: {}", file.string(), loaded.error().message());
+    TRYV(rescue(file));
+  } else {
+    TRYV(std::move(loaded));
+  }
+  copy_ = GoodCopy(file);
+  return Ok{};
+}
+
+// Puts a sound database in the place of a damaged one and loads it.
+Status SqliteResourceStore::rescue(const std::filesystem::path& file) {
+  for (SqliteStatement* statement : {&upsert_, &erase_, &erase_scope_, &reserve_}) *statement = SqliteStatement();
+  db_ = {};
+  map_.clear();
+  TRY(const std::filesystem::path aside, set_aside(file));
+  Map rows;
+  std::optional<ResourceKey> low;
+  std::optional<ResourceKey> high;
+  std::optional<std::int64_t> next_id;
+  bool complete = false;
+  if (auto damaged = Database::open(aside, {.write_ahead = false}); damaged.ok()) {
+    complete = read_rows(*damaged, "SELECT kind, account, region, name, document FROM resources ORDER BY 1,2,3,4", rows, low);
+    if (!complete)
+      (void)read_rows(*damaged, "SELECT kind, account, region, name, document FROM resources ORDER BY 1 DESC,2 DESC,3 DESC,4 DESC", rows, high);
+    next_id = read_next_id(*damaged);
+  }
+  const std::size_t read = rows.size();
+  std::optional<std::int64_t> copied_next_id;
+  TRY(const bool restored, restore_good_copy(file));
+  if (restored) {
+    TRYV(load(file));
+    copied_next_id = reserved_below_;
+    for (const auto& [key, document] : map_)
+      if (!complete && (!low || key > *low) && (!high || key < *high)) rows.emplace(key, document);
+  } else if (rows.empty() && !complete) {
+    return Error::corrupt(file.string() + " is damaged, nothing of it can be read, and there is no copy; it is kept as " + aside.filename().string());
+  }
+  map_.clear();
+  TRYV(load(file));
+  // Ids that were given out must not be given out again, even if nobody knows how far they went.
+  std::int64_t reserve = std::max(next_id.value_or(0), copied_next_id.value_or(1));
+  if (!next_id) reserve += kIdsAfterDamage;
+  Status written = db_.transaction([&]() -> Status {
+    TRYV(erase_scope_.bind(1, std::string_view()).bind(2, std::string_view()).run());
+    for (const auto& [key, document] : rows)
+      TRYV(upsert_.bind(1, std::string_view(key.kind)).bind(2, std::string_view(key.account)).bind(3, std::string_view(key.region))
+               .bind_blob(4, key.name).bind_blob(5, document).run());
+    return reserve_.bind(1, reserve).run();
+  });
+  TRYV(std::move(written));
+  next_id_ = reserved_below_ = reserve;
+  LOG_ERROR("{}: {} documents were read from the damaged file, {} come from the last good copy{}; the damaged file is kept as {}", file.string(),
+            read, rows.size() - read, complete ? "" : "; what changed in between since that copy is lost", aside.filename().string());
+  map_ = std::move(rows);
+  return Ok{};
+}
+
+Status SqliteResourceStore::load(const std::filesystem::path& file) {
+  TRY(db_, open_checked(file, {}));
   TRYV(db_.execute(
       "CREATE TABLE IF NOT EXISTS resources(kind TEXT NOT NULL, account TEXT NOT NULL,"
       " region TEXT NOT NULL, name BLOB NOT NULL, document BLOB NOT NULL,"
@@ -151,10 +244,12 @@ Status SqliteResourceStore::commit(Pending pending) {
 
 Status SqliteResourceStore::write(const std::vector<Pending*>& group) {
   const std::lock_guard lock(db_mutex_);
-  return db_.transaction([&]() -> Status {
+  Status written = db_.transaction([&]() -> Status {
     for (const Pending* one : group) TRYV(write_one(*one));
     return Ok{};
   });
+  if (written.ok()) copy_.changed(db_);
+  return written;
 }
 
 Status SqliteResourceStore::write_one(const Pending& pending) {

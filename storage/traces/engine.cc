@@ -75,12 +75,16 @@ Status Engine::start() {
   }
   Database::Options database;
   database.synchronous_full = options_.strict;
-  TRY(catalogue->database, Database::open(file, database));
+  bool restored = false;
+  TRY(catalogue->database, open_or_restore(file, database, restored));
   auto& db = catalogue->database;
   TRYV(db.execute("CREATE TABLE IF NOT EXISTS scope(id INTEGER PRIMARY KEY AUTOINCREMENT,"
                   " account TEXT, region TEXT, UNIQUE(account, region));"
                   "CREATE TABLE IF NOT EXISTS state(key TEXT PRIMARY KEY, value INTEGER)"
                   " WITHOUT ROWID;"));
+  // Scopes made since the copy have lost their names; their numbers must not become others'.
+  if (restored) TRYV(db.execute("UPDATE sqlite_sequence SET seq=seq+1048576 WHERE name='scope'"));
+  catalogue->copy = GoodCopy(file);
   TRY(auto query, db.prepare("SELECT id, account, region FROM scope"));
   while (true) {
     TRY(const bool found, query.step());
@@ -120,6 +124,7 @@ Result<std::uint64_t> Engine::scope_number_or_new(const TraceScope& scope) {
   insert.reset();
   catalogue->numbers[scope] = number;
   catalogue->scopes[number] = scope;
+  catalogue->copy.changed(catalogue->database);
   return number;
 }
 
@@ -169,7 +174,18 @@ std::vector<std::pair<std::int64_t, std::shared_ptr<Bucket>>> Engine::buckets(
 void Engine::drop_old_days(Timestamp now) {
   const std::int64_t today = floor_div(to_ms(now), kDayMs);
   if (retention_day_.exchange(today) == today) return;
-  const std::int64_t oldest = today - options_.retention.count();
+  drop_days_before(today - options_.retention.count());
+}
+
+std::optional<std::int64_t> Engine::oldest_end_ms() const {
+  const auto days = days_.lock_shared();
+  if (days->open.empty()) return std::nullopt;
+  return (days->open.begin()->first + 1) * kDayMs;
+}
+
+void Engine::drop_files_before(std::int64_t end_ms) { drop_days_before(floor_div(end_ms, kDayMs)); }
+
+void Engine::drop_days_before(std::int64_t oldest) {
   auto days = days_.lock();
   for (auto it = days->open.begin(); it != days->open.end() && it->first < oldest;) {
     // Readers that hold the bucket finish on the open file.

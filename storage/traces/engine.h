@@ -19,6 +19,8 @@
 #include <unordered_map>
 
 #include "storage/base/guarded.h"
+#include "storage/oldest_first.h"
+#include "storage/sqlite/good_copy.h"
 #include "storage/trace_store.h"
 #include "storage/traces/bucket.h"
 
@@ -124,7 +126,7 @@ class IdSet {
   mutable std::vector<TraceId> sorted_;
 };
 
-class Engine final : public TraceStore {
+class Engine final : public TraceStore, public OldestFirst {
  public:
   Engine(Options options, Wal& wal, const Clock& clock)
       : options_(std::move(options)), wal_(wal), clock_(clock) {}
@@ -133,6 +135,8 @@ class Engine final : public TraceStore {
   std::string_view name() const override { return "traces"; }
   std::optional<Timestamp> next_due(Timestamp now) override;
   void tick(Timestamp now) override;
+  std::optional<std::int64_t> oldest_end_ms() const override;
+  void drop_files_before(std::int64_t end_ms) override;
 
   void apply_record(const Wal::Record& record) override;
   Receipt append(const TraceScope& scope, std::span<const std::string_view> documents) override;
@@ -157,6 +161,8 @@ class Engine final : public TraceStore {
     Database database;
     std::map<TraceScope, std::uint64_t> numbers;
     std::map<std::uint64_t, TraceScope> scopes;
+    GoodCopy copy;
+    ~Catalogue() { copy.end(database); }
   };
   struct Days {
     std::map<std::int64_t, std::shared_ptr<Bucket>> open;  // null: there is a file, not yet opened
@@ -186,6 +192,7 @@ class Engine final : public TraceStore {
   std::size_t merge_day(std::uint64_t number, std::int64_t day, const std::shared_ptr<Bucket>& where);
   void report_applied();
   void drop_old_days(Timestamp now);
+  void drop_days_before(std::int64_t oldest);
   void drop_erased_scopes();
   Status add_partial(std::uint64_t number, const TraceScope& scope, Graph::Span span,
                      std::uint64_t label, const IdSet& skip, Graph& sum);

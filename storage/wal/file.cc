@@ -1,5 +1,6 @@
 #include "storage/wal/file.h"
 
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
@@ -29,11 +30,6 @@ Error refused(std::atomic<std::uint64_t>& counter, const char* what, const std::
 }
 
 }  // namespace
-
-DiskFaults& disk_faults() {
-  static DiskFaults faults;
-  return faults;
-}
 
 File::~File() {
   if (fd_ >= 0) ::close(fd_);

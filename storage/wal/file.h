@@ -1,27 +1,19 @@
 // Files: the few system calls the storage engines need, behind Result.
 //
-// What the disk refused is counted here for the whole process. Tests refuse, shorten and lose writes one level
+// What the disk refused is counted (storage/base/disk_faults.h). Tests refuse, shorten and lose writes one level
 // below, in front of the C library (tests/storage/power), where SQLite's files are caught as well.
 #pragma once
 
+#include "storage/base/disk_faults.h"
 #include "storage/base/result.h"
 
-#include <atomic>
 #include <cstddef>
-#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
 #include <utility>
 
 namespace fog {
-
-// How often the disk refused, since the process began.
-struct DiskFaults {
-  std::atomic<std::uint64_t> writes{0};  // no space, input/output errors, names that cannot be made
-  std::atomic<std::uint64_t> syncs{0};   // each is final for its file
-};
-DiskFaults& disk_faults();
 
 // A file open for appending. One thread at a time.
 class File {

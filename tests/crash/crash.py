@@ -1,6 +1,6 @@
 """Kills the server with SIGKILL again and again under mixed load and compares what it kept with what it acknowledged.
 
-Eight writers (three of logs, two of metrics, two of traces, one of alarms and topics) keep a journal in this
+Eight writers (three of logs, two of metrics, two of traces, one of alarms, topics and queues) keep a journal in this
 process: an item is `sent` before the call and `acknowledged` after the 200. The server dies at a random moment
 50 to 2000 ms after it was ready (`--early`: 20 to 400 ms), starts again on the same folder, and everything is read
 back: every acknowledged item must be there, complete; an item that was sent but not acknowledged may be there
@@ -62,6 +62,10 @@ class Caller:
 
     def xray(self, path, **request):
         return json.loads(self.post("xray", json.dumps(request).encode(), path=path, content_type="application/json"))
+
+    def sqs(self, operation, **request):
+        data = self.post("sqs", json.dumps(request).encode(), content_type=JSON10, target=f"AmazonSQS.{operation}")
+        return json.loads(data) if data else {}
 
     def sns(self, **parameters):
         return self.post("sns", urllib.parse.urlencode({"Version": "2010-03-31"} | parameters).encode(), content_type=FORM)
@@ -198,14 +202,14 @@ class TraceWriter(Writer):
 
 
 class ResourceWriter(Writer):
-    """Alarms and topics, one of each a call."""
+    """Alarms, topics and queues, one a call."""
 
     def size(self):
         return 1
 
     def make(self):
         n = self.fresh_number()
-        return n, ("alarm" if n % 2 else "topic", float(n))
+        return n, (("alarm", "topic", "queue")[n % 3], float(n))
 
     def send(self, caller, batch):
         [item] = batch
@@ -213,8 +217,10 @@ class ResourceWriter(Writer):
         if kind == "alarm":
             caller.metrics("PutMetricAlarm", AlarmName=f"a{item.key:06}", Namespace="None", MetricName="none", Statistic="Sum", Period=3600,
                            EvaluationPeriods=1, Threshold=threshold, ComparisonOperator="GreaterThanThreshold")
-        else:
+        elif kind == "topic":
             caller.sns(Action="CreateTopic", Name=f"t{item.key:06}")
+        else:
+            caller.sqs("CreateQueue", QueueName=f"q{item.key:06}")
 
     def read(self, caller, _):
         found, token = {}, {}
@@ -232,8 +238,16 @@ class ResourceWriter(Writer):
             found |= {n: ("topic", float(n)) for n in numbers}
             more = tree.find(".//s:NextToken", spaces)
             if more is None or not more.text:
-                return found
+                break
             token = {"NextToken": more.text}
+        token = {}
+        while True:
+            page = caller.sqs("ListQueues", MaxResults=1000, **token)
+            numbers = [int(url.rsplit("/q", 1)[1]) for url in page.get("QueueUrls", ())]
+            found |= {n: ("queue", float(n)) for n in numbers}
+            if not page.get("NextToken"):
+                return found
+            token = {"NextToken": page["NextToken"]}
 
 
 class Crash:

@@ -37,6 +37,7 @@ struct Change {
 
 struct Node {
   bool folder = false;
+  std::string kind;                      // of its name at birth, numbers as N
   std::string bytes;                     // certain
   std::map<std::string, NodePtr> names;  // certain
   std::vector<Change> pending;
@@ -56,6 +57,10 @@ struct Disk {
   std::map<int, OpenFile> open;
   std::uint64_t operations = 0;
   std::uint64_t fail_at = 0;
+  std::map<std::string, std::uint64_t> points;  // "sync N.wal" -> how often
+  std::string fail_point;
+  std::uint64_t fail_point_at = 0;
+  bool failed_at_point = false;
   bool failed = false;
 };
 
@@ -120,26 +125,40 @@ NodePtr node_at(int folder, const char* path) {
   return place_at(folder, path).node();
 }
 
+std::string kind_of(const std::string& name) {
+  std::string kind;
+  for (const char c : name) {
+    if (c < '0' || c > '9') kind += c;
+    else if (kind.empty() || kind.back() != 'N') kind += 'N';
+  }
+  return kind;
+}
+
 // Counts one operation; false once the power is gone.
-bool note() {
+bool note(const char* what, const std::string& kind) {
   Disk& d = disk();
   if (d.failed) return false;
   ++d.operations;
   if (d.fail_at != 0 && d.operations >= d.fail_at) d.failed = true;
+  if (kind.ends_with("-shm")) return !d.failed;  // not on disk in any sense that counts
+  const std::string point = std::string(what) + " " + kind;
+  if (point == d.fail_point && d.points[point] + 1 == d.fail_point_at && !d.failed) d.failed = d.failed_at_point = true;
+  ++d.points[point];
   return !d.failed;
 }
 
 // Names change in what the system shows; the notes only while there is power.
-void name_change(const NodePtr& folder, std::vector<std::pair<std::string, NodePtr>> names) {
+void name_change(const char* what, const NodePtr& folder, std::vector<std::pair<std::string, NodePtr>> names) {
+  const std::string kind = kind_of(names.back().first);
   for (const auto& [name, node] : names) {
     if (node != nullptr) folder->shown[name] = node;
     else folder->shown.erase(name);
   }
-  if (note()) folder->pending.push_back({.kind = Change::Kind::kNames, .offset = 0, .bytes = {}, .names = std::move(names)});
+  if (note(what, kind)) folder->pending.push_back({.kind = Change::Kind::kNames, .offset = 0, .bytes = {}, .names = std::move(names)});
 }
 
 void change(const NodePtr& node, Change one) {
-  if (note()) node->pending.push_back(std::move(one));
+  if (note(one.kind == Change::Kind::kCut ? "cut" : "write", node->kind)) node->pending.push_back(std::move(one));
 }
 
 void apply(Node& node, const Change& one) {
@@ -159,7 +178,7 @@ void apply(Node& node, const Change& one) {
 }
 
 void settle(const NodePtr& node) {
-  if (!note()) return;
+  if (!note("sync", node->folder ? "folder" : node->kind)) return;
   for (const Change& one : node->pending) apply(*node, one);
   node->pending.clear();
 }
@@ -172,7 +191,8 @@ void opened(int fd, int folder, const char* path, int flags) {
     const Place place = place_at(folder, path);
     if (place.folder == nullptr) return;
     node = std::make_shared<Node>();
-    name_change(place.folder, {{place.name, node}});
+    node->kind = kind_of(place.name);
+    name_change("create", place.folder, {{place.name, node}});
   } else if ((flags & O_TRUNC) != 0 && !node->folder) {
     node->size = 0;
     change(node, {.kind = Change::Kind::kCut, .offset = 0, .bytes = {}, .names = {}});
@@ -326,10 +346,10 @@ int rename(const char* from, const char* to) noexcept {
   const int done = real_rename(from, to);
   if (done != 0 || node == nullptr) return done;
   if (fresh.folder == old.folder) {
-    name_change(old.folder, {{old.name, nullptr}, {fresh.name, node}});
+    name_change("rename", old.folder, {{old.name, nullptr}, {fresh.name, node}});
   } else {
-    if (fresh.folder != nullptr) name_change(fresh.folder, {{fresh.name, node}});
-    name_change(old.folder, {{old.name, nullptr}});
+    if (fresh.folder != nullptr) name_change("rename", fresh.folder, {{fresh.name, node}});
+    name_change("rename", old.folder, {{old.name, nullptr}});
   }
   return done;
 }
@@ -340,7 +360,7 @@ int unlinkat(int folder, const char* path, int flags) noexcept {
   const Lock lock(disk().mutex);
   const Place place = place_at(folder, path);
   const int done = real_unlinkat(folder, path, flags);
-  if (done == 0 && place.node() != nullptr) name_change(place.folder, {{place.name, nullptr}});
+  if (done == 0 && place.node() != nullptr) name_change("remove", place.folder, {{place.name, nullptr}});
   return done;
 }
 
@@ -361,7 +381,7 @@ int mkdir(const char* path, mode_t mode) noexcept {
   if (done == 0 && place.folder != nullptr) {
     auto node = std::make_shared<Node>();
     node->folder = true;
-    name_change(place.folder, {{place.name, node}});
+    name_change("make folder", place.folder, {{place.name, node}});
   }
   return done;
 }
@@ -376,6 +396,7 @@ namespace {
 NodePtr load(const fs::path& path) {
   auto node = std::make_shared<Node>();
   node->folder = fs::is_directory(path);
+  node->kind = kind_of(path.filename());
   if (node->folder) {
     for (const auto& entry : fs::directory_iterator(path)) node->names[entry.path().filename()] = load(entry.path());
     node->shown = node->names;
@@ -453,7 +474,9 @@ void PowerDisk::watch(const fs::path& root) {
   d.root = root.lexically_normal();
   d.top = load(root);
   d.open.clear();
-  d.operations = d.fail_at = 0;
+  d.operations = d.fail_at = d.fail_point_at = 0;
+  d.points.clear();
+  d.failed_at_point = false;
   d.failed = false;
   watching = true;
 }
@@ -461,6 +484,17 @@ void PowerDisk::watch(const fs::path& root) {
 void PowerDisk::fail_after(std::uint64_t operations) {
   const Lock lock(disk().mutex);
   disk().fail_at = operations == 0 ? 0 : disk().operations + operations;
+}
+
+void PowerDisk::fail_at(const std::string& point, std::uint64_t time) {
+  const Lock lock(disk().mutex);
+  disk().fail_point = point;
+  disk().fail_point_at = disk().points[point] + time;
+}
+
+std::map<std::string, std::uint64_t> PowerDisk::points() {
+  const Lock lock(disk().mutex);
+  return disk().points;
 }
 
 void PowerDisk::fail() {
@@ -471,6 +505,11 @@ void PowerDisk::fail() {
 bool PowerDisk::failed() {
   const Lock lock(disk().mutex);
   return disk().failed;
+}
+
+bool PowerDisk::failed_at_point() {
+  const Lock lock(disk().mutex);
+  return disk().failed_at_point;
 }
 
 std::uint64_t PowerDisk::operations() {

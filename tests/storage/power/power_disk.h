@@ -12,6 +12,8 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
+#include <string>
 
 #include "storage/base/random.h"
 
@@ -30,8 +32,14 @@ class PowerDisk {
   static void watch(const std::filesystem::path& root);
   // Fails the power when `operations` more were noted; 0: only by fail().
   static void fail_after(std::uint64_t operations);
+  // ... before the operation of this name happens for the `time`-th time from now. Names are "create N.wal",
+  // "sync folder", "rename MANIFEST": what and the kind of file, numbers in its name as N.
+  static void fail_at(const std::string& point, std::uint64_t time);
+  // What happened so far, by name, and how often.
+  static std::map<std::string, std::uint64_t> points();
   static void fail();
   static bool failed();
+  static bool failed_at_point();  // and not for the number of operations
   // Runs `note` unless the power failed before; so an acknowledgement is either before the failure or none.
   template <typename Note>
   static void acknowledge(const Note& note) {

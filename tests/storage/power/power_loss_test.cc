@@ -2,7 +2,9 @@
 // decides, and everything opens again: what was acknowledged is there once and whole, nothing else was made up.
 #include <fmt/format.h>
 
+#include <cstdlib>
 #include <fstream>
+#include <functional>
 #include <iostream>
 #include <thread>
 
@@ -17,7 +19,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kLosses = 500;
+constexpr int kLosses = 60;
+constexpr int kKillsOfAPoint = 1;
+constexpr int kMissedMax = 40;
+constexpr std::uint64_t kOperationsOfARound = 900;
 constexpr int kRoundsOfOneFolder = 10;
 constexpr std::int64_t kStartMs = 1'787'184'000'000;
 
@@ -349,57 +354,129 @@ TEST(PowerDisk, forgets_what_was_not_synced) {
   EXPECT_EQ(survives(Loss::kUnsynced, [&] { (void)write_whole(data / "a", "hello"); }), (All{{"a", "hello"}}));
 }
 
-void lose_power(Durability durability, int losses, std::uint64_t seed) {
-  SeededRandom random(seed);
-  constexpr Loss kinds[] = {Loss::kNothing, Loss::kUnsynced, Loss::kInOrder, Loss::kAnyOrder};
-  std::uint64_t acknowledged = 0;
-  int done = 0;
-  while (done < losses) {
-    TempFolder folder;
-    fs::path data = folder.path() / "0";
-    fs::create_directories(data);
-    History history;
-    for (int round = 1; round <= kRoundsOfOneFolder && done < losses; ++round, ++done) {
-      PowerDisk::watch(data);
-      PowerDisk::fail_after(1 + random.next() % (random.next() % 4 == 0 ? 60 : 1500));
-      {
-        World world;
-        const Status opened = world.open(data, durability);
-        ASSERT_TRUE(opened.ok()) << "loss " << done << ": " << opened.error().message();
-        Writers(world, history, random.next()).run();
-      }
-      const Loss loss = kinds[random.next() % std::size(kinds)];
-      const fs::path image = folder.path() / std::to_string(round);
-      PowerDisk::restore(image, loss, random);
-      fs::remove_all(data);
-      // Looked at in a copy, so that the next failure finds what this one left.
-      const fs::path copy = folder.path() / "copy";
-      fs::remove_all(copy);
-      fs::copy(image, copy, fs::copy_options::recursive);
-      {
-        World world;
-        const Status opened = world.open(copy, durability);
-        ASSERT_TRUE(opened.ok()) << "after loss " << done << ": " << opened.error().message();
-        compare_logs(world, history);
-        compare_metrics(world, history, history.next_datum);
-        compare_traces(world, history);
-        compare_resources(world, history);
-        compare_spool(world, history);
-      }
-      ASSERT_FALSE(::testing::Test::HasFailure()) << "loss " << done << ", kind " << static_cast<int>(loss) << ", round " << round
-                                                  << " of its folder, seed " << seed;
-      data = image;
+// Rounds of working, failing and looking, ten in a folder.
+class Rounds {
+ public:
+  Rounds(Durability durability, std::uint64_t seed) : durability_(durability), random_(seed) {}
+
+  Random& random() { return random_; }
+
+  // `arm` says when the power fails; called with the folder watched and before anything is opened.
+  void round(Loss loss, const std::function<void()>& arm) {
+    if (done_++ % kRoundsOfOneFolder == 0) begin();
+    PowerDisk::watch(data_);
+    arm();
+    {
+      World world;
+      const Status opened = world.open(data_, durability_);
+      ASSERT_TRUE(opened.ok()) << "before failure " << done_ << ": " << opened.error().message();
+      Writers(world, *history_, random_.next()).run();
     }
-    for (const Journal* one : {&history.data, &history.documents, &history.resources, &history.changes})
-      for (const auto& [key, item] : *one) acknowledged += item.acknowledged ? 1 : 0;
-    for (const Group& group : history.groups)
-      for (const auto& [key, item] : group.events) acknowledged += item.acknowledged ? 1 : 0;
+    points_ = PowerDisk::points();
+    const fs::path image = folder_->path() / std::to_string(done_);
+    PowerDisk::restore(image, loss, random_);
+    fs::remove_all(data_);
+    data_ = image;
+    // Looked at in a copy, so that the next failure finds what this one left.
+    const fs::path copy = folder_->path() / "copy";
+    fs::remove_all(copy);
+    fs::copy(image, copy, fs::copy_options::recursive);
+    World world;
+    const Status opened = world.open(copy, durability_);
+    ASSERT_TRUE(opened.ok()) << "after failure " << done_ << ": " << opened.error().message();
+    compare_logs(world, *history_);
+    compare_metrics(world, *history_, history_->next_datum);
+    compare_traces(world, *history_);
+    compare_resources(world, *history_);
+    compare_spool(world, *history_);
+    ASSERT_FALSE(::testing::Test::HasFailure())
+        << "failure " << done_ << ", kind " << static_cast<int>(loss) << ", round " << (done_ - 1) % kRoundsOfOneFolder + 1 << " of its folder";
   }
-  EXPECT_GT(acknowledged, static_cast<std::uint64_t>(losses) * 20);
-  std::cout << done << " losses of power, " << acknowledged << " acknowledged items, none lost, torn or doubled\n";
+
+  const std::map<std::string, std::uint64_t>& points() const { return points_; }
+  std::uint64_t acknowledged() {
+    begin();
+    return acknowledged_;
+  }
+
+ private:
+  void begin() {
+    if (history_ != nullptr) {
+      for (const Journal* one : {&history_->data, &history_->documents, &history_->resources, &history_->changes})
+        for (const auto& [key, item] : *one) acknowledged_ += item.acknowledged ? 1 : 0;
+      for (const Group& group : history_->groups)
+        for (const auto& [key, item] : group.events) acknowledged_ += item.acknowledged ? 1 : 0;
+    }
+    history_ = std::make_unique<History>();
+    folder_ = std::make_unique<TempFolder>();
+    data_ = folder_->path() / "0";
+    fs::create_directories(data_);
+  }
+
+  const Durability durability_;
+  SeededRandom random_;
+  int done_ = 0;
+  std::uint64_t acknowledged_ = 0;
+  std::unique_ptr<TempFolder> folder_;
+  std::unique_ptr<History> history_;
+  fs::path data_;
+  std::map<std::string, std::uint64_t> points_;
+};
+
+// FOGWATCH_POWER_LOSSES: how often, where there is time for more than the usual.
+int from_environment(const char* name, int usual) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? usual : std::atoi(value);
 }
 
-TEST(PowerLoss, nothing_acknowledged_is_lost_torn_or_doubled) { lose_power(Durability::kStrict, kLosses, 20261122); }
+TEST(PowerLoss, nothing_acknowledged_is_lost_torn_or_doubled) {
+  constexpr Loss kinds[] = {Loss::kNothing, Loss::kUnsynced, Loss::kInOrder, Loss::kAnyOrder};
+  const int losses = from_environment("FOGWATCH_POWER_LOSSES", kLosses);
+  Rounds rounds(Durability::kStrict, 20261122);
+  Random& random = rounds.random();
+  for (int i = 0; i < losses && !HasFatalFailure(); ++i)
+    rounds.round(kinds[random.next() % std::size(kinds)], [&] { PowerDisk::fail_after(1 + random.next() % (random.next() % 4 == 0 ? 60 : 600)); });
+  ASSERT_FALSE(HasFailure());
+  const std::uint64_t acknowledged = rounds.acknowledged();
+  EXPECT_GT(acknowledged, static_cast<std::uint64_t>(losses) * 10);
+  std::cout << losses << " losses of power, " << acknowledged << " acknowledged items, none lost, torn or doubled\n";
+}
+
+// kill -9 before every kind of disk operation: the point that was hit least is next.
+TEST(PowerLoss, a_kill_at_every_named_point_loses_nothing) {
+  const auto wanted = static_cast<std::uint64_t>(from_environment("FOGWATCH_KILLS_A_POINT", kKillsOfAPoint));
+  Rounds rounds(Durability::kStrict, 7);
+  Random& random = rounds.random();
+  std::map<std::string, std::uint64_t> hits;
+  std::map<std::string, std::uint64_t> usual;  // how often a point comes by in a round
+  std::map<std::string, int> missed;           // rounds that ended without it
+  int kills = 0;
+  for (;; ++kills) {
+    std::string point;
+    for (const auto& [name, n] : hits)
+      if (n < wanted && missed[name] < kMissedMax && (point.empty() || n < hits[point])) point = name;
+    if (point.empty() && kills > 0) break;
+    rounds.round(Loss::kNothing, [&] {
+      // Points that come but once a folder are passed by; then the round ends after so many operations.
+      PowerDisk::fail_after(kOperationsOfARound);
+      if (!point.empty()) PowerDisk::fail_at(point, 1 + random.next() % std::max<std::uint64_t>(1, usual[point]));
+    });
+    if (HasFailure()) FAIL() << "killed at " << point;
+    for (const auto& [name, n] : rounds.points()) {
+      hits.try_emplace(name, 0);
+      usual[name] = std::max(usual[name] / 2, n / 2);
+    }
+    if (point.empty()) continue;
+    if (PowerDisk::failed_at_point()) ++hits[point];
+    else ++missed[point], usual[point] = 0;
+  }
+  for (const auto& [name, n] : hits) {
+    std::cout << name << ": " << n << "\n";
+    EXPECT_GE(n, wanted) << name;
+  }
+  EXPECT_GT(hits.size(), 30u);
+  std::cout << kills << " kills at " << hits.size() << " points, " << rounds.acknowledged() << " acknowledged items, none lost, torn or doubled\n";
+}
 
 }  // namespace
 }  // namespace fog::testing

@@ -26,13 +26,16 @@ struct World {
   std::unique_ptr<RecoverableLogStore> logs;
   std::unique_ptr<Spool> spool;
 
-  ~World() {  // before what they stand on
+  ~World() { close(); }
+
+  void close() {  // before what they stand on
     spool.reset();
     logs.reset();
     traces.reset();
     metrics.reset();
     resource_log.reset();
     wal.reset();
+    resources.reset();
   }
 
   Status open(const std::filesystem::path& folder, Durability durability) {

@@ -109,7 +109,7 @@ TEST(Spool, ARandomHistoryIsThatOfAQueue) {
   for (int step = 0; step < 3000; ++step) {
     switch (random() % 5) {
       case 0: case 1: {
-        std::string record(random() % 60, static_cast<char>(random()));
+        std::string record(1 + random() % 60, static_cast<char>(random()));
         ASSERT_TRUE(spool->push(record).ok());
         model.push_back(std::move(record));
         break;
