@@ -21,11 +21,15 @@ foreach(room storage query api server)
   add_executable(fuzz_${room} ${CMAKE_SOURCE_DIR}/tests/fuzz/driver.cc ${targets} ${beside})
   target_link_libraries(fuzz_${room} PRIVATE ${ground} fog_flags nlohmann_json::nlohmann_json)
   target_precompile_headers(fuzz_${room} REUSE_FROM fog_pch)
+  # Small files with large headers: many of them at once compile in a fraction of the time.
+  set_target_properties(fuzz_${room} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
   if(NOT FOG_COVERAGE_FUZZ)
     target_sources(fuzz_${room} PRIVATE ${CMAKE_SOURCE_DIR}/tests/fuzz/coverage.cc)
   endif()
   # The driver counts for nothing.
-  set_source_files_properties(${CMAKE_SOURCE_DIR}/tests/fuzz/driver.cc PROPERTIES COMPILE_OPTIONS "$<$<BOOL:${FOG_COVERAGE_FUZZ}>:-fno-sanitize-coverage=trace-pc>" SKIP_PRECOMPILE_HEADERS ON)
+  set_source_files_properties(${CMAKE_SOURCE_DIR}/tests/fuzz/driver.cc PROPERTIES COMPILE_OPTIONS "$<$<BOOL:${FOG_COVERAGE_FUZZ}>:-fno-sanitize-coverage=trace-pc>" SKIP_PRECOMPILE_HEADERS ON
+    SKIP_UNITY_BUILD_INCLUSION ON)
+  set_source_files_properties(${CMAKE_SOURCE_DIR}/tests/fuzz/coverage.cc ${beside} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
     foreach(target IN LISTS targets)
       get_filename_component(name ${target} NAME_WE)

@@ -56,22 +56,23 @@ class Cut {
 
 }  // namespace fog::fuzz
 
+// Names carry the target's, so that several files may be compiled as one.
 #ifdef FOG_FUZZ_ALONE
-#define FOG_FUZZ(target)                                                            \
-  static void fuzz_one(std::string_view input);                                     \
+#define FOG_FUZZ(target)                                                              \
+  static void fuzz_##target(std::string_view input);                                  \
   extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) { \
-    fuzz_one({reinterpret_cast<const char*>(data), size});                          \
-    return 0;                                                                       \
-  }                                                                                 \
-  static void fuzz_one(std::string_view input)
-#define FOG_FUZZ_SEEDS(target) [[maybe_unused]] static std::vector<std::string> fuzz_seeds()
+    fuzz_##target({reinterpret_cast<const char*>(data), size});                       \
+    return 0;                                                                         \
+  }                                                                                   \
+  static void fuzz_##target(std::string_view input)
+#define FOG_FUZZ_SEEDS(target) [[maybe_unused]] static std::vector<std::string> seeds_of_##target()
 #else
-#define FOG_FUZZ(target)                                          \
-  static void fuzz_one(std::string_view input);                   \
-  static ::fog::fuzz::Target fuzz_target(#target, fuzz_one);      \
-  static void fuzz_one(std::string_view input)
-#define FOG_FUZZ_SEEDS(target)                                                  \
-  static std::vector<std::string> fuzz_seeds();                                 \
-  static const ::fog::fuzz::TargetSeeds fuzz_target_seeds(fuzz_target, fuzz_seeds); \
-  static std::vector<std::string> fuzz_seeds()
+#define FOG_FUZZ(target)                                                        \
+  static void fuzz_##target(std::string_view input);                            \
+  static ::fog::fuzz::Target fuzz_target_##target(#target, fuzz_##target);      \
+  static void fuzz_##target(std::string_view input)
+#define FOG_FUZZ_SEEDS(target)                                                                            \
+  static std::vector<std::string> seeds_of_##target();                                                    \
+  static const ::fog::fuzz::TargetSeeds fuzz_seeds_##target(fuzz_target_##target, seeds_of_##target); \
+  static std::vector<std::string> seeds_of_##target()
 #endif

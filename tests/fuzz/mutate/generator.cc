@@ -271,7 +271,7 @@ void Generator::walk(const OperationInfo& operation, const Shape& shape, Way& wa
   if (shape.kind == Kind::kStruct) {
     if (std::find(above.begin(), above.end(), &shape) != above.end()) return;
     above.push_back(&shape);
-    add(operation, way, Breach::kUnknownMember, {}, out);
+    if (!shape.is_union) add(operation, way, Breach::kUnknownMember, {}, out);  // a union has one member, and a known one
     for (std::size_t i = 0; i < shape.member_count; ++i) {
       const Member& member = shape.members[i];
       way.push_back({std::string(member.name)});

@@ -76,6 +76,7 @@ MutationRun::MutationRun() {
   config.otlp_listen.reset();
   config.emf_listen.reset();
   config.ephemeral = true;
+  config.durability = Durability::kEphemeral;
   config.outbound_private = false;  // nothing is delivered anywhere
   config.log_level = log::Level::kOff;
   auto app = App::start(config);
@@ -194,7 +195,8 @@ void MutationRun::mutate_one(Connection& connection, Generator& generator, const
     report({.what = fmt::format("no answer within {:.0f} s: {}", seconds, operation.name), .request = bytes, .answer = {}});
     connection.close();
   }
-  if (answer.status >= 500)
+  // Of a damaged head 501 (no such method) and 505 (no such version of HTTP) are true.
+  if (answer.status >= 500 && (is_whole || (answer.status != 501 && answer.status != 505)))
     report({.what = fmt::format("{} of {} {}", answer.status, operation.service->name, operation.name), .request = bytes, .answer = answer.head + answer.body});
   auto& mine = tally[std::string(operation.service->name)];
   ++mine.sent;

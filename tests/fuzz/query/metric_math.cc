@@ -17,7 +17,7 @@ FOG_FUZZ(metric_math) {
     for (std::int64_t i = 0; i < 10; ++i)
       if (i % m == 0) series.push(1'767'225'600'000 + i * 60'000, m == 2 ? 0 : static_cast<double>(i * m) - 3);
     series.source = m;
-    queries.push_back({.id = "m" + std::to_string(m), .given = Value(std::move(series)), .is_metric = m < 3, .period_ms = 60'000});
+    queries.push_back({.id = "m" + std::to_string(m), .given = metric_math::Value(std::move(series)), .is_metric = m < 3, .period_ms = 60'000});
   }
   for (int e = 1; e <= 4 && (e == 1 || !cut.rest().empty()); ++e) {
     const std::string_view text = cut.next();

@@ -23,7 +23,6 @@ FOG_FUZZ(column_codec) {
     std::string text;
     for (std::size_t row = 0; row < n; ++row) column.append_text(row, text);
   }
-  (void)column_may_contain(encoding, bytes, n, "200");
   ByteReader ints(bytes), texts(bytes), codes8(bytes), codes16(bytes);
   std::vector<std::int64_t> values;
   (void)decode_ints(ints, n, values);
