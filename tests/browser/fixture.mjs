@@ -5,10 +5,10 @@ import { client } from "./api.mjs";
 import { openBrowser, useConsole } from "./open.mjs";
 import { startServer } from "./server.mjs";
 
-export function fixture(width = 1280) {
+export function fixture(width = 1280, start = startServer) {
   const t = { server: undefined, browser: undefined, page: undefined, api: undefined, errors: [] };
   before(async () => {
-    t.server = await startServer();
+    t.server = await start();
     t.api = client(t.server.url);
     t.browser = await openBrowser();
     const context = await t.browser.newContext({ viewport: { width, height: 860 }, timezoneId: "UTC", acceptDownloads: true });

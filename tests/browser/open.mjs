@@ -25,7 +25,7 @@ export async function useConsole(context, url) {
   });
 }
 
-export const pages = ["start", "overview", "metrics", "dashboards", "alarms", "logs/groups", "logs/insights", "logs/tail", "traces", "map", "sampling", "topics", "outbox", "requests", "settings"];
+export const pages = ["start", "overview", "metrics", "dashboards", "alarms", "logs/groups", "logs/insights", "logs/tail", "traces", "map", "sampling", "topics", "outbox", "requests", "faults", "usage", "storage", "keys", "settings"];
 
 export async function loadSamples(page, url) {
   await page.goto(`${url}/console/#/start`);

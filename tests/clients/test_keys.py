@@ -1,55 +1,22 @@
 """A server with a keys file: signatures are verified, policies enforced, pages shut."""
-import json
-import re
 import signal
-import subprocess
 import time
 
 import boto3
 import botocore
 import pytest
 from botocore.config import Config
-from server import Server, binary
-
-WAFER_MONITOR = {"Version": "2012-10-17", "Statement": [
-    {"Effect": "Allow", "Action": "cloudwatch:PutMetricData", "Resource": "*",
-     "Condition": {"StringEquals": {"cloudwatch:namespace": "WaferMonitor"}}},
-    {"Effect": "Allow", "Action": ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
-     "Resource": "arn:aws:logs:*:*:log-group:/wafer-monitor/*"},
-    {"Effect": "Allow", "Action": ["xray:PutTraceSegments", "xray:PutTelemetryRecords"], "Resource": "*"}]}
-ALL = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
-ACCOUNT = "123456789012"
+from server import Server
+from site_server import ACCOUNT, Site, fogwatch
 
 
 def keys(*words):
-    return subprocess.run([str(binary()), "keys", *words], capture_output=True, text=True, timeout=20)
-
-
-class Locked:
-    """A server that knows the keys `monitor` (WAFER_MONITOR) and `admin` (ALL)."""
-
-    def __init__(self, folder):
-        self.folder, self.file, self.secrets = folder, str(folder / "keys.json"), {}
-        for name, policy in (("monitor", WAFER_MONITOR), ("admin", ALL)):
-            self.add(name, policy)
-        self.server = Server(folder / "data", "--keys-file", self.file)
-
-    def add(self, name, policy):
-        (self.folder / f"{name}.json").write_text(json.dumps(policy))
-        made = keys("add", "--file", self.file, "--name", name, "--account", ACCOUNT, "--policy", str(self.folder / f"{name}.json"))
-        assert made.returncode == 0, made.stderr
-        self.secrets[name] = re.fullmatch(r"aws_access_key_id = (\w+)\naws_secret_access_key = (\w+)\n", made.stdout).groups()
-
-    def client(self, service, name="monitor", secret=None, **config):
-        key, right = self.secrets[name]
-        return boto3.client(service, region_name="us-east-1", endpoint_url=self.server.url, aws_access_key_id=key,
-                            aws_secret_access_key=secret or right, config=Config(retries={"max_attempts": 0}, **config))
+    return fogwatch("keys", *words)
 
 
 @pytest.fixture
 def locked(tmp_path):
-    made = Locked(tmp_path)
-    with made.server:
+    with Site(tmp_path) as made:
         yield made
 
 
@@ -61,7 +28,7 @@ def refused(call, **arguments):
 
 
 def test_the_wafer_monitor_may_do_its_work_and_nothing_else(locked):
-    metrics, logs, xray, sns = (locked.client(name) for name in ("cloudwatch", "logs", "xray", "sns"))
+    metrics, logs, xray, sns = (locked.client(name, "monitor") for name in ("cloudwatch", "logs", "xray", "sns"))
     metrics.put_metric_data(Namespace="WaferMonitor", MetricData=[{"MetricName": "Etch", "Value": 1}])
     user = f"arn:aws:iam::{ACCOUNT}:user/monitor"
     code, status, message = refused(metrics.put_metric_data, Namespace="Other", MetricData=[{"MetricName": "m", "Value": 1}])
@@ -98,23 +65,23 @@ def test_pages_console_and_receivers_are_shut(locked):
     server = locked.server
     assert server.http("GET", "/health")[0] == 200
     for method, path in (("GET", "/_fogwatch/requests"), ("POST", "/_fogwatch/reset"), ("POST", "/_fogwatch/clock/advance"), ("GET", "/_aws/sns/sms-messages"),
-                         ("GET", "/console/"), ("POST", "/v1/traces"), ("POST", "/services/collector/event"), ("GET", "/health/detailed")):
+                         ("POST", "/v1/traces"), ("POST", "/services/collector/event"), ("GET", "/health/detailed")):
         status, _, body = server.http(method, path, b"{}" if method == "POST" else None)
         assert status == 403, (path, status, body)
-    assert locked.client("sts").get_caller_identity()["Account"] == ACCOUNT
-    assert refused(locked.client("sts").get_session_token)[0] == "AccessDenied"
+    assert locked.client("sts", "monitor").get_caller_identity()["Account"] == ACCOUNT
+    assert refused(locked.client("sts", "monitor").get_session_token)[0] == "AccessDenied"
 
 
 def test_keys_are_listed_without_secrets_and_revoked_without_a_restart(locked):
     key, secret = locked.secrets["monitor"]
     listed = keys("list", "--file", locked.file).stdout
     assert key in listed and secret not in listed
-    locked.client("xray").put_trace_segments(TraceSegmentDocuments=[])
+    locked.client("xray", "monitor").put_trace_segments(TraceSegmentDocuments=[])
     assert keys("revoke", "--file", locked.file, key).returncode == 0
     locked.server.process.send_signal(signal.SIGHUP)
     for _ in range(100):
         try:
-            locked.client("xray").put_trace_segments(TraceSegmentDocuments=[])
+            locked.client("xray", "monitor").put_trace_segments(TraceSegmentDocuments=[])
         except botocore.exceptions.ClientError as error:
             assert error.response["Error"]["Code"] == "UnrecognizedClientException"
             break
