@@ -190,6 +190,30 @@ TEST(MetricMath, bounds_hold_whatever_the_nesting) {
   EXPECT_FALSE(error_of(sum).empty());
 }
 
+// A request that would take the memory of the whole server is refused in words.
+TEST(MetricMath, a_request_may_compute_so_many_points) {
+  Series wide;
+  for (std::int64_t i = 0; i < 400'000; ++i) wide.push(kMonday + i * 1000, 1);
+  wide.period_ms = 1000;
+  const auto run = [&](int terms) {
+    std::vector<Query> queries(2);
+    queries[0].id = "m";
+    queries[0].given = Value(wide);
+    queries[1].id = "e";
+    queries[1].expression = "m";
+    for (int i = 1; i < terms; ++i) queries[1].expression += "+m";
+    Environment environment;
+    environment.start_ms = kMonday;
+    environment.end_ms = kMonday + 400'000'000;
+    return evaluate(queries, environment);
+  };
+  EXPECT_TRUE(run(5).ok());
+  const auto refused = run(60);
+  ASSERT_FALSE(refused.ok() && (*refused)[1].messages.empty());
+  const std::string text = refused.ok() ? (*refused)[1].messages[0].value : refused.error().message();
+  EXPECT_NE(text.find("more than 32000000 data points"), std::string::npos) << text;
+}
+
 TEST(Search, cuts_strings_into_pieces) {
   using P = std::vector<std::string>;
   EXPECT_EQ(search_pieces("SDBFailure"), (P{"SDB", "Failure"}));
