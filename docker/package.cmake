@@ -23,5 +23,5 @@ set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_DEPENDS "adduser, libcurl4, libcairo2")
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA
-    "${CMAKE_SOURCE_DIR}/docker/postinst;${CMAKE_SOURCE_DIR}/docker/prerm;${CMAKE_BINARY_DIR}/package/conffiles")
+    "${CMAKE_SOURCE_DIR}/docker/postinst;${CMAKE_SOURCE_DIR}/docker/prerm;${CMAKE_SOURCE_DIR}/docker/postrm;${CMAKE_BINARY_DIR}/package/conffiles")
 include(CPack)
