@@ -41,10 +41,11 @@ struct Transfer {
   std::string_view denied;
   std::chrono::steady_clock::time_point began;
 
+  // What was never set up never needed libcurl, which then may not be open.
   ~Transfer() {
     if (easy != nullptr) curl_easy_cleanup(easy);
-    curl_slist_free_all(headers);
-    curl_slist_free_all(recipients);
+    if (headers != nullptr) curl_slist_free_all(headers);
+    if (recipients != nullptr) curl_slist_free_all(recipients);
   }
 };
 
