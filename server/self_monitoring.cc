@@ -15,7 +15,7 @@ constexpr Millis kMinute{60'000};
 constexpr std::string_view kNamespace = "Fogwatch";
 const ResourceKey kPreparedKey{"self-monitoring", "", "", "prepared"};
 
-enum class Kind {
+enum class Reading {
   kGauge,   // as it stands
   kDelta,   // how much it grew within the minute
   kMeanMs,  // growth of the first by growth of the second, in ms: mean latency
@@ -25,35 +25,35 @@ enum class Kind {
 struct Row {
   std::string_view metric;
   std::string_view unit;
-  Kind kind;
+  Reading kind;
   std::string_view from;
 };
 
 constexpr Row kRows[] = {
-    {"Requests", "Count", Kind::kDelta, "fogwatch_requests_total"},
-    {"ClientErrors", "Count", Kind::kDelta, "fogwatch_request_errors_total{class=\"4xx\"}"},
-    {"ServerErrors", "Count", Kind::kDelta, "fogwatch_request_errors_total{class=\"5xx\"}"},
-    {"RequestLatency", "Milliseconds", Kind::kMeanMs, "fogwatch_request_seconds_total/fogwatch_requests_total"},
-    {"Throttles", "Count", Kind::kDelta, "fogwatch_shed_total+fogwatch_connections_refused_total"},
-    {"IngestErrors", "Count", Kind::kDelta,
+    {"Requests", "Count", Reading::kDelta, "fogwatch_requests_total"},
+    {"ClientErrors", "Count", Reading::kDelta, "fogwatch_request_errors_total{class=\"4xx\"}"},
+    {"ServerErrors", "Count", Reading::kDelta, "fogwatch_request_errors_total{class=\"5xx\"}"},
+    {"RequestLatency", "Milliseconds", Reading::kMeanMs, "fogwatch_request_seconds_total/fogwatch_requests_total"},
+    {"Throttles", "Count", Reading::kDelta, "fogwatch_shed_total+fogwatch_connections_refused_total"},
+    {"IngestErrors", "Count", Reading::kDelta,
      "fogwatch_trace_documents_total{verdict=\"rejected\"}+fogwatch_xray_datagrams_rejected_total+fogwatch_log_embedded_errors_total"},
-    {"Drops", "Count", Kind::kDelta, "fogwatch_xray_datagrams_dropped_total+fogwatch_subscription_deliveries_total{verdict=\"dropped\"}"},
-    {"IngestedBytes", "Bytes", Kind::kDelta, "fogwatch_wal_bytes_total"},
-    {"IngestedRecords", "Count", Kind::kDelta, "fogwatch_wal_records_total"},
-    {"MetricPoints", "Count", Kind::kDelta, "fogwatch_metric_points_total"},
-    {"TraceDocuments", "Count", Kind::kDelta, "fogwatch_trace_documents_total{verdict=\"accepted\"}"},
-    {"DeliveryFailures", "Count", Kind::kDelta, "fogwatch_outbound_failures_total+fogwatch_outbound_denied_total"},
-    {"SealFailures", "Count", Kind::kDelta, "fogwatch_log_seal_failures_total"},
-    {"Damage", "Count", Kind::kGauge,
+    {"Drops", "Count", Reading::kDelta, "fogwatch_xray_datagrams_dropped_total+fogwatch_subscription_deliveries_total{verdict=\"dropped\"}"},
+    {"IngestedBytes", "Bytes", Reading::kDelta, "fogwatch_wal_bytes_total"},
+    {"IngestedRecords", "Count", Reading::kDelta, "fogwatch_wal_records_total"},
+    {"MetricPoints", "Count", Reading::kDelta, "fogwatch_metric_points_total"},
+    {"TraceDocuments", "Count", Reading::kDelta, "fogwatch_trace_documents_total{verdict=\"accepted\"}"},
+    {"DeliveryFailures", "Count", Reading::kDelta, "fogwatch_outbound_failures_total+fogwatch_outbound_denied_total"},
+    {"SealFailures", "Count", Reading::kDelta, "fogwatch_log_seal_failures_total"},
+    {"Damage", "Count", Reading::kGauge,
      "fogwatch_log_damaged_blocks+fogwatch_log_damaged_files+fogwatch_metric_chunks_damaged+fogwatch_wal_damaged_bytes"},
-    {"QueueDepth", "Count", Kind::kGauge, "fogwatch_subscription_waiting+fogwatch_outbound_waiting"},
-    {"WalBytes", "Bytes", Kind::kGauge, "fogwatch_wal_disk_bytes"},
-    {"LogBytes", "Bytes", Kind::kGauge, "fogwatch_log_disk_bytes"},
-    {"MetricBytes", "Bytes", Kind::kGauge, "fogwatch_metric_disk_bytes"},
-    {"MetricSeries", "Count", Kind::kGauge, "fogwatch_metric_series"},
-    {"MemoryBytes", "Bytes", Kind::kGauge, "process_resident_memory_bytes"},
-    {"Connections", "Count", Kind::kGauge, "fogwatch_connections"},
-    {"CpuSeconds", "Seconds", Kind::kDelta, "process_cpu_seconds_total"},
+    {"QueueDepth", "Count", Reading::kGauge, "fogwatch_subscription_waiting+fogwatch_outbound_waiting"},
+    {"WalBytes", "Bytes", Reading::kGauge, "fogwatch_wal_disk_bytes"},
+    {"LogBytes", "Bytes", Reading::kGauge, "fogwatch_log_disk_bytes"},
+    {"MetricBytes", "Bytes", Reading::kGauge, "fogwatch_metric_disk_bytes"},
+    {"MetricSeries", "Count", Reading::kGauge, "fogwatch_metric_series"},
+    {"MemoryBytes", "Bytes", Reading::kGauge, "process_resident_memory_bytes"},
+    {"Connections", "Count", Reading::kGauge, "fogwatch_connections"},
+    {"CpuSeconds", "Seconds", Reading::kDelta, "process_cpu_seconds_total"},
 };
 
 struct AlarmRow {
@@ -213,9 +213,9 @@ void SelfMonitoring::put(Timestamp minute, const Samples& samples) {
   const auto growth = [&](std::string_view from) { return std::max(0.0, sum_of(samples, from) - sum_of(before_, from)); };
   for (const Row& row : kRows) {
     switch (row.kind) {
-      case Kind::kGauge: add(row.metric, row.unit, sum_of(samples, row.from)); break;
-      case Kind::kDelta: add(row.metric, row.unit, growth(row.from)); break;
-      case Kind::kMeanMs: {
+      case Reading::kGauge: add(row.metric, row.unit, sum_of(samples, row.from)); break;
+      case Reading::kDelta: add(row.metric, row.unit, growth(row.from)); break;
+      case Reading::kMeanMs: {
         const std::size_t slash = row.from.find('/');
         const double n = growth(row.from.substr(slash + 1));
         if (n > 0) add(row.metric, row.unit, growth(row.from.substr(0, slash)) / n * 1000);
