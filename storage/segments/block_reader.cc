@@ -1,257 +1,8 @@
 #include "storage/segments/block_reader.h"
 
-#include "storage/segments/limits.h"
-#include "storage/segments/token_filter.h"
-
-#include <cmath>
-#include <cstring>
-#include <map>
-
-// The loops over columns are worth vector instructions, which -O2 of GCC 12 uses for the simplest only.
-#pragma GCC optimize("tree-vectorize", "vect-cost-model=dynamic")
-
-namespace fog {
-
-void LogColumn::append_text(std::size_t row, std::string& out) const {
-  switch (type) {
-    case LogColumnType::kInt: segments::append_int(ints[row], out); break;
-    case LogColumnType::kDouble: segments::append_decimal(mantissas[row], scale, shortest, out); break;
-    case LogColumnType::kDictionary:
-    case LogColumnType::kText: out.append(text(row)); break;
-  }
-}
-
-}  // namespace fog
+#include "storage/segments/block_reader_impl.h"
 
 namespace fog::segments {
-
-Result<std::shared_ptr<const Directory>> StoredBlock::directory() const {
-  {
-    const std::lock_guard lock(mutex_);
-    if (directory_ != nullptr) return directory_;
-  }
-  TRY(const std::string bytes,
-      source_->read(summary.offset + summary.size - summary.directory_size, summary.directory_size));
-  TRY(Directory decoded, decode_directory(bytes, summary.size));
-  if (decoded.rows != summary.rows) return Error::corrupt("log block: directory of another block");
-  auto shared = std::make_shared<const Directory>(std::move(decoded));
-  const std::lock_guard lock(mutex_);
-  if (directory_ == nullptr) directory_ = shared;
-  return directory_;
-}
-
-Result<std::string> StoredBlock::section(const Section& section) const {
-  TRY(const std::string stored, source_->read(summary.offset + section.offset, section.stored));
-  return open_section(section, stored);
-}
-
-Result<std::string> StoredBlock::read(const Section& section, std::size_t from, std::size_t size) const {
-  if (from > section.stored || size > section.stored - from) return Error::corrupt("log block: short section");
-  return source_->read(summary.offset + section.offset + from, size);
-}
-
-namespace {
-
-// A physical column with an entry for every row. An ISO time column keeps ms in `ints`.
-struct Physical {
-  LogColumn column;
-  bool iso_time = false;
-
-  void append(std::size_t row, std::string& out) const {
-    if (iso_time) {
-      char text[kIsoTimeSize];
-      format_iso_time(column.ints[row], text);
-      out.append(text, kIsoTimeSize);
-    } else {
-      column.append_text(row, out);
-    }
-  }
-};
-
-// From an entry a present row to an entry a row; absent rows get zero. Branchless inside a word of the
-// presence: rows with and without a field alternate without a pattern.
-template <typename T>
-void expand(std::vector<T>& values, const RowSet& present, std::size_t n) {
-  if (values.empty()) return;
-  values.push_back(T{});  // read, and masked out, behind the last present row
-  std::vector<T> dense(n);
-  const std::vector<std::uint64_t>& words = present.words();
-  std::size_t next = 0;
-  for (std::size_t at = 0; at < words.size(); ++at) {
-    const std::uint64_t word = words[at];
-    const std::size_t first = at * 64;
-    const std::size_t rows = std::min<std::size_t>(64, n - first);
-    if (word == 0) continue;
-    if (word == ~0ull) {
-      std::copy_n(values.data() + next, 64, dense.data() + first);
-      next += 64;
-      continue;
-    }
-    T* to = dense.data() + first;
-    for (std::size_t i = 0; i < rows; ++i) {
-      const std::uint64_t bit = (word >> i) & 1;
-      to[i] = static_cast<T>(values[next] & static_cast<T>(0 - bit));
-      next += bit;
-    }
-  }
-  values.swap(dense);
-}
-
-void spread(LogColumn& column, const RowSet& present, std::size_t n) {
-  expand(column.ints, present, n);
-  expand(column.mantissas, present, n);
-  expand(column.codes8, present, n);
-  expand(column.codes16, present, n);
-  expand(column.codes32, present, n);
-  if (!column.offsets.empty()) {
-    std::vector<std::uint32_t> dense(n + 1);
-    std::size_t next = 0;
-    for (std::size_t row = 0; row < n; ++row) {
-      dense[row] = column.offsets[next];
-      next += present.test(row) ? 1 : 0;
-    }
-    dense[n] = column.offsets[next];
-    column.offsets.swap(dense);
-  }
-  column.rows = n;
-}
-
-std::size_t find_in(std::string_view text, std::string_view needle, std::size_t from) {
-  if (from > text.size()) return std::string_view::npos;
-  const void* hit = memmem(text.data() + from, text.size() - from, needle.data(), needle.size());
-  return hit == nullptr ? std::string_view::npos
-                        : static_cast<std::size_t>(static_cast<const char*>(hit) - text.data());
-}
-
-bool is_word(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
-         static_cast<unsigned char>(c) >= 0x80;
-}
-
-// The words of a text, longest first; the longest few say enough.
-std::vector<std::string_view> longest_words(std::string_view text) {
-  constexpr std::size_t kWordsMax = 6;
-  std::vector<std::string_view> words;
-  for (std::size_t at = 0; at < text.size();) {
-    if (!is_word(text[at])) {
-      ++at;
-      continue;
-    }
-    const std::size_t begin = at;
-    while (at < text.size() && is_word(text[at])) ++at;
-    words.push_back(text.substr(begin, at - begin));
-  }
-  std::stable_sort(words.begin(), words.end(),
-                   [](std::string_view a, std::string_view b) { return a.size() > b.size(); });
-  if (words.size() > kWordsMax) words.resize(kWordsMax);
-  return words;
-}
-
-bool only_of(std::string_view text, std::string_view allowed) {
-  return text.find_first_not_of(allowed) == std::string_view::npos;
-}
-
-class BlockReader final : public LogBlock {
- public:
-  BlockReader(std::shared_ptr<const StoredBlock> block, ReadScope scope, OnDamage on_damage)
-      : block_(std::move(block)), scope_(std::move(scope)), on_damage_(std::move(on_damage)) {}
-
-  LogGroupId group() const override { return scope_.group; }
-  std::size_t rows() const override { return static_cast<std::size_t>(block_->summary.rows); }
-  std::int64_t timestamp_min_ms() const override { return block_->summary.timestamp_min; }
-  std::int64_t timestamp_max_ms() const override { return block_->summary.timestamp_max; }
-  std::uint64_t message_bytes() const override { return block_->summary.message_bytes; }
-
-  bool may_contain(const LogPredicate& predicate) override;
-  std::vector<Field> fields() override;
-  Result<RowSet> rows_visible() override { return noted(visible()); }
-  Status narrow(const LogPredicate& predicate, RowSet& rows) override { return noted(narrow_rows(predicate, rows)); }
-
-  Result<std::span<const std::int64_t>> timestamps_ms() override {
-    if (Status status = noted(load_times()); !status.ok()) return std::move(status).error();
-    return std::span<const std::int64_t>(times_);
-  }
-  Result<std::span<const std::int64_t>> ingestion_times_ms() override {
-    if (Status status = noted(load_batches()); !status.ok()) return std::move(status).error();
-    if (ingestions_.empty()) {
-      ingestions_.resize(rows());
-      for (std::size_t row = 0; row < rows(); ++row) ingestions_[row] = batch_ingestion_[batch_codes_[row]];
-    }
-    return std::span<const std::int64_t>(ingestions_);
-  }
-  Result<std::span<const LogSequence>> sequences() override {
-    if (Status status = noted(load_batches()); !status.ok()) return std::move(status).error();
-    return std::span<const LogSequence>(sequences_);
-  }
-  Result<std::span<const std::uint32_t>> stream_codes() override {
-    if (Status status = noted(load_batches()); !status.ok()) return std::move(status).error();
-    return std::span<const std::uint32_t>(stream_codes_);
-  }
-  Result<std::span<const LogStreamId>> stream_ids() override {
-    if (Status status = noted(load_directory()); !status.ok()) return std::move(status).error();
-    return std::span<const LogStreamId>(directory_->streams);
-  }
-  Result<std::shared_ptr<const LogColumn>> column(std::string_view field) override { return noted(public_column(field)); }
-  Status append_message(std::size_t row, std::string& out) override { return noted(rebuild(row, out)); }
-  Result<std::shared_ptr<const LogColumn>> messages(const RowSet& wanted) override { return noted(rebuild_all(wanted)); }
-
-  Status load_everything();
-  std::uint32_t field_set_of(std::size_t row) const { return batch_field_set_[batch_codes_[row]]; }
-  const Directory& directory() const { return *directory_; }
-
- private:
-  // Reports damage once a block.
-  template <typename T>
-  Result<T> noted(Result<T> result) {
-    if (!result.ok() && result.error().kind() == ErrorKind::kCorrupt && !block_->damaged.exchange(true) && on_damage_)
-      on_damage_(*block_);
-    return result;
-  }
-
-  Status load_directory();
-  Status load_templates();
-  Status load_times();
-  Status load_batches();
-  Result<std::vector<std::int64_t>> read_ints(const Section& section);
-  const RowSet& rows_with(std::uint32_t column);
-  Result<std::shared_ptr<const Physical>> physical(std::uint32_t column);
-  Result<RowSet> visible();
-  Result<std::shared_ptr<const LogColumn>> public_column(std::string_view field);
-  Result<std::shared_ptr<const LogColumn>> make_public(std::uint32_t column);
-  std::shared_ptr<const LogColumn> batch_field(std::string_view field);
-  Status load_columns_of(const RowSet& rows);
-  Status rebuild(std::size_t row, std::string& out);
-  Result<std::shared_ptr<const LogColumn>> rebuild_all(const RowSet& wanted);
-  void put_together(std::size_t row, std::string& out) const;
-  Status narrow_rows(const LogPredicate& predicate, RowSet& rows);
-  Status narrow_message(std::string_view literal, RowSet& rows);
-  Status narrow_needle(std::string_view needle, const std::vector<char>& scope, RowSet& keep);
-  Result<std::shared_ptr<const RowSet>> containing(std::uint32_t column, std::string_view needle);
-
-  std::shared_ptr<const StoredBlock> block_;
-  ReadScope scope_;
-  OnDamage on_damage_;
-
-  std::shared_ptr<const Directory> directory_;
-  std::vector<Template> templates_;
-  // The template of each row: 8 bits while there are few of them.
-  std::vector<std::uint8_t> template_codes8_;
-  std::vector<std::uint32_t> template_codes32_;
-  std::uint32_t template_of(std::size_t row) const {
-    return template_codes8_.empty() ? template_codes32_[row] : template_codes8_[row];
-  }
-  std::vector<RowSet> rows_with_;
-  std::vector<std::shared_ptr<const Physical>> physical_;
-  std::map<std::uint32_t, std::string> raw_;  // columns that were looked into but not decoded
-  std::vector<std::int64_t> times_;
-  std::vector<std::uint32_t> batch_codes_;
-  std::vector<std::int64_t> batch_ingestion_;
-  std::vector<std::uint32_t> batch_field_set_;
-  std::vector<std::int64_t> ingestions_;
-  std::vector<LogSequence> sequences_;
-  std::vector<std::uint32_t> stream_codes_;
-  std::map<std::string, std::shared_ptr<const LogColumn>, std::less<>> public_;
-};
 
 Error damaged(const char* what) { return Error::corrupt(std::string("log block: damaged ") + what); }
 
@@ -262,9 +13,21 @@ Status BlockReader::load_directory() {
   return Ok{};
 }
 
-Result<std::vector<std::int64_t>> BlockReader::read_ints(const Section& section) {
-  TRY(const std::string raw, block_->section(section));
-  ByteReader in(raw);
+// Bytes that are few for the rows they speak of stay in the cache.
+Result<SectionBytes> BlockReader::section(const Section& section) const {
+  constexpr std::size_t kBytesPerRow = 4;
+  const bool kept = scope_.cache != nullptr && section.raw <= rows() * kBytesPerRow + 1024;
+  if (kept)
+    if (auto found = cached<std::string>(PieceKind::kSection, section.offset)) return found;
+  TRY(std::string bytes, block_->section(section));
+  auto made = std::make_shared<const std::string>(std::move(bytes));
+  if (kept) keep(PieceKind::kSection, section.offset, made, made->size());
+  return SectionBytes(made);
+}
+
+Result<std::vector<std::int64_t>> BlockReader::read_ints(const Section& ints) const {
+  TRY(const SectionBytes raw, section(ints));
+  ByteReader in(*raw);
   std::vector<std::int64_t> values;
   if (!decode_ints(in, rows(), values)) return damaged("integers");
   return values;
@@ -272,13 +35,18 @@ Result<std::vector<std::int64_t>> BlockReader::read_ints(const Section& section)
 
 Status BlockReader::load_templates() {
   TRYV(load_directory());
-  if (!templates_.empty()) return Ok{};
+  if (templates_ != nullptr) return Ok{};
+  rows_with_.resize(directory_->columns.size());
+  templates_ = cached<TemplateRows>(PieceKind::kTemplates, 0);
+  if (templates_ != nullptr) return Ok{};
   TRY(const std::string raw, block_->section(directory_->templates));
   ByteReader in(raw);
   const std::uint64_t n = in.varint();
   if (n == 0 || n > rows()) return damaged("templates");
-  std::vector<Template> templates(static_cast<std::size_t>(n));
-  for (Template& shape : templates) {
+  auto made = std::make_shared<TemplateRows>();
+  made->shapes.resize(static_cast<std::size_t>(n));
+  std::size_t bytes = raw.size();
+  for (Template& shape : made->shapes) {
     const std::uint64_t holes = in.varint();
     if (holes > raw.size()) return damaged("templates");
     shape.literals.emplace_back(in.text());
@@ -288,18 +56,17 @@ Status BlockReader::load_templates() {
       shape.columns.push_back(static_cast<std::uint32_t>(column));
       shape.literals.emplace_back(in.text());
     }
+    bytes += shape.literals.size() * (sizeof(std::string) + sizeof(std::uint32_t)) + sizeof(Template);
   }
   if (!in.ok()) return damaged("templates");
   TRY(const std::string raw_codes, block_->section(directory_->template_codes));
   ByteReader code_bytes(raw_codes);
-  if (n <= 256 ? !decode_codes(code_bytes, rows(), n, false, template_codes8_)
-               : !decode_codes(code_bytes, rows(), n, false, template_codes32_)) {
-    template_codes8_.clear();
-    template_codes32_.clear();
+  if (n <= 256 ? !decode_codes(code_bytes, rows(), n, false, made->codes8)
+               : !decode_codes(code_bytes, rows(), n, false, made->codes32))
     return damaged("template codes");
-  }
-  rows_with_.resize(directory_->columns.size());
-  templates_ = std::move(templates);
+  bytes += made->codes8.size() + made->codes32.size() * sizeof(std::uint32_t);
+  templates_ = std::move(made);
+  keep(PieceKind::kTemplates, 0, templates_, bytes);
   return Ok{};
 }
 
@@ -313,8 +80,8 @@ Status BlockReader::load_times() {
 Status BlockReader::load_batches() {
   TRYV(load_directory());
   if (!batch_codes_.empty()) return Ok{};
-  TRY(const std::string raw, block_->section(directory_->batches));
-  ByteReader in(raw);
+  TRY(const SectionBytes raw, section(directory_->batches));
+  ByteReader in(*raw);
   const std::uint64_t n64 = in.varint();
   if (n64 == 0 || n64 > rows()) return damaged("batches");
   const auto n = static_cast<std::size_t>(n64);
@@ -350,69 +117,6 @@ Status BlockReader::load_batches() {
   batch_field_set_.assign(field_set.begin(), field_set.end());
   batch_codes_ = std::move(batch_codes);
   return Ok{};
-}
-
-const RowSet& BlockReader::rows_with(std::uint32_t column) {
-  RowSet& set = rows_with_[column];
-  if (set.rows() != 0) return set;
-  std::vector<std::uint8_t> has(std::max<std::size_t>(templates_.size(), 256));
-  for (std::size_t t = 0; t < templates_.size(); ++t)
-    for (const std::uint32_t c : templates_[t].columns)
-      if (c == column) has[t] = 1;
-  set = RowSet(rows(), false);
-  std::vector<std::uint64_t>& words = set.words();
-  const auto fill = [&](const auto& codes) {
-    const std::size_t whole = codes.size() / 64 * 64;
-    for (std::size_t row = 0; row < whole; row += 64) {
-      std::uint64_t word = 0;
-      for (std::size_t part = 0; part < 64; part += 8) {
-        std::uint64_t bytes = 0;  // eight times 0 or 1, gathered into eight bits by a multiplication
-        for (std::size_t i = 0; i < 8; ++i) bytes |= static_cast<std::uint64_t>(has[codes[row + part + i]]) << (8 * i);
-        word |= (bytes * 0x0102040810204080ull >> 56) << part;
-      }
-      words[row / 64] = word;
-    }
-    for (std::size_t row = whole; row < codes.size(); ++row)
-      words[row / 64] |= static_cast<std::uint64_t>(has[codes[row]]) << (row % 64);
-  };
-  if (template_codes8_.empty())
-    fill(template_codes32_);
-  else
-    fill(template_codes8_);
-  return set;
-}
-
-Result<std::shared_ptr<const Physical>> BlockReader::physical(std::uint32_t index) {
-  TRYV(load_templates());
-  if (physical_[index] != nullptr) return physical_[index];
-  const ColumnEntry& entry = directory_->columns[index];
-  const RowSet& present = rows_with(index);
-  const std::size_t n = present.count();
-  if (n != entry.present) return damaged("column");
-  auto made = std::make_shared<Physical>();
-  made->iso_time = entry.encoding == Encoding::kIsoTime;
-  if (made->iso_time) TRYV(load_times());
-  std::string raw;
-  if (const auto kept = raw_.find(index); kept != raw_.end()) {
-    raw = std::move(kept->second);
-    raw_.erase(kept);
-  } else {
-    TRY(raw, block_->section(entry.section));
-  }
-  const RowTimes times = [&] {
-    if (n == rows()) return times_;
-    std::vector<std::int64_t> some;
-    some.reserve(n);
-    present.visit([&](std::size_t row) { some.push_back(times_[row]); });
-    return some;
-  };
-  if (n > 0 && !decode_column(entry.encoding, raw, n, times, made->column)) return damaged("column");
-  if (n != rows()) spread(made->column, present, rows());
-  if (made->column.type == LogColumnType::kDouble && !fill_doubles(made->column)) return damaged("column");
-  made->column.present = present;
-  made->column.all_present = n == rows();
-  physical_[index] = std::move(made);
-  return physical_[index];
 }
 
 Result<RowSet> BlockReader::visible() {
@@ -454,56 +158,6 @@ Result<RowSet> BlockReader::visible() {
   return set;
 }
 
-// ---- messages -------------------------------------------------------------------------------------------
-
-void BlockReader::put_together(std::size_t row, std::string& out) const {
-  const Template& shape = templates_[template_of(row)];
-  out.append(shape.literals[0]);
-  for (std::size_t i = 0; i < shape.columns.size(); ++i) {
-    physical_[shape.columns[i]]->append(row, out);
-    out.append(shape.literals[i + 1]);
-  }
-}
-
-Status BlockReader::rebuild(std::size_t row, std::string& out) {
-  TRYV(load_templates());
-  for (const std::uint32_t column : templates_[template_of(row)].columns)
-    if (physical_[column] == nullptr) TRYV(physical(column));
-  put_together(row, out);
-  return Ok{};
-}
-
-Status BlockReader::load_columns_of(const RowSet& wanted) {
-  std::vector<char> used(templates_.size());
-  wanted.visit([&](std::size_t row) { used[template_of(row)] = 1; });
-  for (std::size_t t = 0; t < used.size(); ++t)
-    if (used[t] != 0)
-      for (const std::uint32_t column : templates_[t].columns)
-        if (physical_[column] == nullptr) TRYV(physical(column));
-  return Ok{};
-}
-
-Result<std::shared_ptr<const LogColumn>> BlockReader::rebuild_all(const RowSet& wanted) {
-  TRYV(load_templates());
-  TRYV(load_columns_of(wanted));
-  auto text = std::make_shared<LogColumn>();
-  text->type = LogColumnType::kText;
-  text->rows = rows();
-  text->present = wanted;
-  const std::size_t n = wanted.count();
-  text->all_present = n == rows();
-  text->bytes.reserve(static_cast<std::size_t>(block_->summary.message_bytes * n / rows()) + 4096);
-  text->offsets.reserve(rows() + 1);
-  for (std::size_t row = 0; row < rows(); ++row) {
-    text->offsets.push_back(static_cast<std::uint32_t>(text->bytes.size()));
-    if (wanted.test(row)) put_together(row, text->bytes);
-  }
-  text->offsets.push_back(static_cast<std::uint32_t>(text->bytes.size()));
-  return std::shared_ptr<const LogColumn>(std::move(text));
-}
-
-// ---- fields -----------------------------------------------------------------------------------------------
-
 std::vector<LogBlock::Field> BlockReader::fields() {
   std::vector<Field> result;
   if (!noted(load_directory()).ok()) return result;
@@ -518,431 +172,33 @@ std::vector<LogBlock::Field> BlockReader::fields() {
   return result;
 }
 
-std::shared_ptr<const LogColumn> BlockReader::batch_field(std::string_view field) {
-  auto made = std::make_shared<LogColumn>();
-  made->type = LogColumnType::kDictionary;
-  made->rows = rows();
-  made->present = RowSet(rows(), false);
-  std::map<std::string_view, std::uint32_t> codes;
-  std::vector<std::int64_t> set_code(directory_->field_sets.size(), -1);
-  for (std::size_t i = 0; i < directory_->field_sets.size(); ++i)
-    for (const auto& [name, value] : directory_->field_sets[i])
-      if (name == field && set_code[i] < 0) {
-        const auto [it, fresh] = codes.try_emplace(value, static_cast<std::uint32_t>(codes.size()));
-        if (fresh) made->dictionary.push_back(it->first);  // lives as long as directory_, see below
-        set_code[i] = it->second;
-      }
-  if (codes.empty()) return nullptr;
-  // The views must outlive this reader: copy the texts.
-  std::size_t total = 0;
-  for (const std::string_view text : made->dictionary) total += text.size();
-  made->bytes.reserve(std::max<std::size_t>(total, 64));  // never in the string itself, which moves
-  for (std::string_view& text : made->dictionary) {
-    const std::size_t at = made->bytes.size();
-    made->bytes.append(text);
-    text = std::string_view(made->bytes).substr(at, text.size());
-  }
-  const auto fill = [&](auto& to) {
-    to.resize(rows());
-    for (std::size_t row = 0; row < rows(); ++row) {
-      const std::int64_t code = set_code[field_set_of(row)];
-      if (code < 0) continue;
-      made->present.set(row);
-      to[row] = static_cast<typename std::remove_reference_t<decltype(to)>::value_type>(code);
-    }
-  };
-  if (codes.size() <= 256) {
-    fill(made->codes8);
-  } else if (codes.size() <= 65536) {
-    fill(made->codes16);
-  } else {
-    fill(made->codes32);
-  }
-  made->all_present = made->present.all();
-  return made;
+Result<std::span<const std::int64_t>> BlockReader::timestamps_ms() {
+  if (Status status = noted(load_times()); !status.ok()) return std::move(status).error();
+  return std::span<const std::int64_t>(times_);
 }
 
-// The unescaped form of a dictionary or text column. Entries that become equal share a code.
-void unescape(const LogColumn& from, LogColumn& to) {
-  to.type = from.type;
-  to.rows = from.rows;
-  to.present = from.present;
-  to.all_present = from.all_present;
-  to.bytes.reserve(std::max<std::size_t>(from.bytes.size() + from.bytes.size() / 2, 64));
-  if (from.type == LogColumnType::kText) {
-    to.offsets.reserve(from.rows + 1);
-    for (std::size_t row = 0; row < from.rows; ++row) {
-      to.offsets.push_back(static_cast<std::uint32_t>(to.bytes.size()));
-      append_unescaped(from.text(row), to.bytes);
-    }
-    to.offsets.push_back(static_cast<std::uint32_t>(to.bytes.size()));
-    return;
+Result<std::span<const std::int64_t>> BlockReader::ingestion_times_ms() {
+  if (Status status = noted(load_batches()); !status.ok()) return std::move(status).error();
+  if (ingestions_.empty()) {
+    ingestions_.resize(rows());
+    for (std::size_t row = 0; row < rows(); ++row) ingestions_[row] = batch_ingestion_[batch_codes_[row]];
   }
-  std::vector<std::uint32_t> starts;
-  for (const std::string_view entry : from.dictionary) {
-    starts.push_back(static_cast<std::uint32_t>(to.bytes.size()));
-    append_unescaped(entry, to.bytes);
-  }
-  starts.push_back(static_cast<std::uint32_t>(to.bytes.size()));
-  std::map<std::string_view, std::uint32_t> seen;
-  std::vector<std::uint32_t> codes(from.dictionary.size());
-  for (std::size_t i = 0; i < codes.size(); ++i) {
-    const std::string_view text = std::string_view(to.bytes).substr(starts[i], starts[i + 1] - starts[i]);
-    const auto [it, fresh] = seen.try_emplace(text, static_cast<std::uint32_t>(to.dictionary.size()));
-    if (fresh) to.dictionary.push_back(text);
-    codes[i] = it->second;
-  }
-  const auto map_codes = [&](const auto& source, auto& target) {
-    target.resize(source.size());
-    for (std::size_t row = 0; row < source.size(); ++row)
-      target[row] = static_cast<typename std::remove_reference_t<decltype(target)>::value_type>(codes[source[row]]);
-  };
-  map_codes(from.codes8, to.codes8);
-  map_codes(from.codes16, to.codes16);
-  map_codes(from.codes32, to.codes32);
+  return std::span<const std::int64_t>(ingestions_);
 }
 
-// One physical column as a query sees it. Null: it holds nothing but JSON nulls.
-Result<std::shared_ptr<const LogColumn>> BlockReader::make_public(std::uint32_t index) {
-  const ColumnEntry& entry = directory_->columns[index];
-  TRY(const std::shared_ptr<const Physical> raw, physical(index));
-  const LogColumn& from = raw->column;
-  if (raw->iso_time) {
-    auto text = std::make_shared<LogColumn>();
-    text->type = LogColumnType::kText;
-    text->rows = from.rows;
-    text->present = from.present;
-    text->all_present = from.all_present;
-    text->offsets.reserve(from.rows + 1);
-    text->bytes.reserve(std::max<std::size_t>(from.rows * kIsoTimeSize, 64));
-    for (std::size_t row = 0; row < from.rows; ++row) {
-      text->offsets.push_back(static_cast<std::uint32_t>(text->bytes.size()));
-      if (from.has(row)) raw->append(row, text->bytes);
-    }
-    text->offsets.push_back(static_cast<std::uint32_t>(text->bytes.size()));
-    return std::shared_ptr<const LogColumn>(std::move(text));
-  }
-  if (entry.name.kind == HoleKind::kWord) {
-    auto bits = std::make_shared<LogColumn>();
-    bits->type = LogColumnType::kInt;
-    bits->rows = from.rows;
-    bits->present = from.present;
-    bits->ints.resize(from.rows);
-    from.present.visit([&](std::size_t row) {
-      const std::string_view word = from.text(row);
-      if (word == "null") bits->present.clear(row);
-      bits->ints[row] = word == "true" ? 1 : 0;
-    });
-    if (bits->present.none()) return std::shared_ptr<const LogColumn>();
-    bits->all_present = bits->present.all();
-    return std::shared_ptr<const LogColumn>(std::move(bits));
-  }
-  if (entry.name.kind == HoleKind::kMega && (from.type == LogColumnType::kInt || from.type == LogColumnType::kDouble)) {
-    auto scaled = std::make_shared<LogColumn>();
-    scaled->rows = from.rows;
-    scaled->present = from.present;
-    scaled->all_present = from.all_present;
-    scaled->type = LogColumnType::kInt;
-    scaled->ints.resize(from.rows);
-    for (std::size_t row = 0; row < from.rows; ++row)
-      scaled->ints[row] = from.type == LogColumnType::kInt
-                              ? static_cast<std::int64_t>(static_cast<std::uint64_t>(from.ints[row]) * 1000000u)
-                              : std::llround(from.doubles[row] * 1e6);
-    return std::shared_ptr<const LogColumn>(std::move(scaled));
-  }
-  if (entry.name.kind == HoleKind::kString && entry.escaped) {
-    auto plain = std::make_shared<LogColumn>();
-    unescape(from, *plain);
-    return std::shared_ptr<const LogColumn>(std::move(plain));
-  }
-  return std::shared_ptr<const LogColumn>(raw, &from);
+Result<std::span<const LogSequence>> BlockReader::sequences() {
+  if (Status status = noted(load_batches()); !status.ok()) return std::move(status).error();
+  return std::span<const LogSequence>(sequences_);
 }
 
-Result<std::shared_ptr<const LogColumn>> BlockReader::public_column(std::string_view field) {
-  TRYV(load_directory());
-  if (const auto it = public_.find(field); it != public_.end()) return it->second;
-  std::vector<std::shared_ptr<const LogColumn>> parts;
-  for (std::uint32_t i = 0; i < directory_->columns.size(); ++i) {
-    const ColumnEntry& entry = directory_->columns[i];
-    if (entry.name.kind == HoleKind::kHidden || entry.present == 0 || entry.name.name != field) continue;
-    TRY(std::shared_ptr<const LogColumn> part, make_public(i));
-    if (part != nullptr) parts.push_back(std::move(part));
-  }
-  std::shared_ptr<const LogColumn> result;
-  if (parts.size() == 1) {
-    result = parts[0];
-  } else if (parts.size() > 1) {
-    // Strings here, numbers there: as text, each in its source form.
-    auto text = std::make_shared<LogColumn>();
-    text->type = LogColumnType::kText;
-    text->rows = rows();
-    text->present = RowSet(rows(), false);
-    text->bytes.reserve(64);
-    for (const auto& part : parts) text->present |= part->present;
-    text->all_present = text->present.all();
-    for (std::size_t row = 0; row < rows(); ++row) {
-      text->offsets.push_back(static_cast<std::uint32_t>(text->bytes.size()));
-      for (const auto& part : parts)
-        if (part->has(row)) {
-          part->append_text(row, text->bytes);
-          break;
-        }
-    }
-    text->offsets.push_back(static_cast<std::uint32_t>(text->bytes.size()));
-    result = std::move(text);
-  } else if (directory_->field_sets.size() > 1) {
-    TRYV(load_batches());
-    result = batch_field(field);
-  }
-  public_.emplace(field, result);
-  return result;
+Result<std::span<const std::uint32_t>> BlockReader::stream_codes() {
+  if (Status status = noted(load_batches()); !status.ok()) return std::move(status).error();
+  return std::span<const std::uint32_t>(stream_codes_);
 }
 
-// ---- skipping and narrowing ----------------------------------------------------------------------------------
-
-bool BlockReader::may_contain(const LogPredicate& predicate) {
-  using What = LogPredicate::What;
-  if (!noted(load_directory()).ok()) return true;  // the damage will be met again when it is read
-  std::vector<TokenHash> tokens;
-  if (predicate.what == What::kMessageContains) {
-    tokens = required_tokens(predicate.text, false);
-  } else {
-    bool found = false;
-    bool text_like = false;  // some column may hold the value as text
-    double number = 0;
-    const bool numeric = numeric_view(predicate.text, number);
-    bool in_range = false;
-    for (const ColumnEntry& column : directory_->columns) {
-      if (column.name.kind == HoleKind::kHidden || column.present == 0 || column.name.name != predicate.field) continue;
-      found = true;
-      if (!column.numeric) text_like = true;
-      if (column.name.kind == HoleKind::kWord) in_range = true;
-      switch (predicate.what) {
-        case What::kFieldAtLeast: in_range = in_range || !column.numeric || column.max >= predicate.number; break;
-        case What::kFieldAtMost: in_range = in_range || !column.numeric || column.min <= predicate.number; break;
-        case What::kFieldEquals:
-          in_range = in_range || !column.numeric || (numeric && number >= column.min && number <= column.max);
-          break;
-        default: in_range = true;
-      }
-    }
-    if (!found) {
-      for (const FieldSet& set : directory_->field_sets)
-        for (const auto& pair : set)
-          if (pair.first == predicate.field) return true;
-      return false;
-    }
-    if (!in_range) return false;
-    // Words are known of texts only: a number may be written in other ways, or be stored as a number.
-    if (predicate.what == What::kFieldEquals && text_like && !numeric) tokens = required_tokens(predicate.text, true);
-    if (predicate.what == What::kFieldContains && text_like) tokens = required_tokens(predicate.text, false);
-  }
-  if (tokens.empty()) return true;
-  return filter_may_contain(static_cast<std::size_t>(directory_->filter.stored), tokens,
-                            [this](std::size_t from, std::size_t size) {
-                              return block_->read(directory_->filter, from, size);
-                            });
-}
-
-// The rows (of those that have it) whose value of a physical column, as it stands in the message,
-// contains the needle.
-Result<std::shared_ptr<const RowSet>> BlockReader::containing(std::uint32_t index, std::string_view needle) {
-  const ColumnEntry& entry = directory_->columns[index];
-  auto result = std::make_shared<RowSet>(rows(), false);
-  const bool number = entry.encoding == Encoding::kInt || entry.encoding == Encoding::kDecimal;
-  if (number && !only_of(needle, "0123456789-.")) return std::shared_ptr<const RowSet>(result);
-  if (entry.encoding == Encoding::kIsoTime && !only_of(needle, "0123456789-:.TZ"))
-    return std::shared_ptr<const RowSet>(result);
-  if (entry.name.kind == HoleKind::kWord && !only_of(needle, "truefalsn")) return std::shared_ptr<const RowSet>(result);
-  if (physical_[index] == nullptr) {
-    // Most columns do not hold it at all, which their bytes show without being taken apart.
-    auto bytes = raw_.find(index);
-    if (bytes == raw_.end()) {
-      TRY(std::string section, block_->section(entry.section));
-      bytes = raw_.emplace(index, std::move(section)).first;
-    }
-    if (!column_may_contain(entry.encoding, bytes->second, static_cast<std::size_t>(entry.present), needle))
-      return std::shared_ptr<const RowSet>(result);
-  }
-  TRY(const std::shared_ptr<const Physical> raw, physical(index));
-  const LogColumn& column = raw->column;
-  if (column.type == LogColumnType::kDictionary) {
-    std::vector<std::uint8_t> hit(column.dictionary.size());
-    bool any = false;
-    for (std::size_t i = 0; i < hit.size(); ++i) {
-      hit[i] = find_in(column.dictionary[i], needle, 0) != std::string_view::npos ? 1 : 0;
-      any = any || hit[i] != 0;
-    }
-    if (!any) return std::shared_ptr<const RowSet>(result);
-    std::vector<std::uint64_t>& words = result->words();
-    const auto mark = [&](const auto& codes) {
-      for (std::size_t row = 0; row < codes.size(); ++row)
-        words[row / 64] |= static_cast<std::uint64_t>(hit[codes[row]]) << (row % 64);
-    };
-    mark(column.codes8);
-    mark(column.codes16);
-    mark(column.codes32);
-    *result &= column.present;
-  } else if (column.type == LogColumnType::kText) {
-    const std::string_view bytes = column.bytes;
-    std::size_t row = 0;
-    for (std::size_t at = find_in(bytes, needle, 0); at != std::string_view::npos;) {
-      // The row that holds byte `at`; hits come in ascending order.
-      row = static_cast<std::size_t>(
-          std::upper_bound(column.offsets.begin() + static_cast<std::ptrdiff_t>(row), column.offsets.end(), at) -
-          column.offsets.begin() - 1);
-      if (at + needle.size() <= column.offsets[row + 1]) {
-        result->set(row);
-        at = find_in(bytes, needle, column.offsets[row + 1]);
-      } else {
-        at = find_in(bytes, needle, at + 1);
-      }
-    }
-  } else {
-    std::string text;
-    column.present.visit([&](std::size_t row) {
-      text.clear();
-      raw->append(row, text);
-      if (find_in(text, needle, 0) != std::string_view::npos) result->set(row);
-    });
-  }
-  return std::shared_ptr<const RowSet>(result);
-}
-
-// Keeps, of the rows whose template is in scope, those that hold the needle in one value or in the
-// template. Rows of other templates stay.
-Status BlockReader::narrow_needle(std::string_view needle, const std::vector<char>& scope, RowSet& keep) {
-  std::vector<char> used(templates_.size());
-  keep.visit([&](std::size_t row) { used[template_of(row)] = 1; });
-  std::vector<char> stays(templates_.size());   // every row of the template
-  std::vector<char> searched(templates_.size());
-  std::map<std::uint32_t, std::shared_ptr<const RowSet>> found;
-  for (std::size_t t = 0; t < templates_.size(); ++t) {
-    if (used[t] == 0) continue;
-    const Template& shape = templates_[t];
-    bool all = scope[t] == 0;
-    for (std::size_t i = 0; i < shape.literals.size() && !all; ++i)
-      all = find_in(shape.literals[i], needle, 0) != std::string_view::npos;
-    if (all) {
-      stays[t] = 1;
-      continue;
-    }
-    searched[t] = 1;
-    for (const std::uint32_t column : shape.columns) {
-      auto& hits = found[column];
-      if (hits == nullptr) {
-        TRY(hits, containing(column, needle));
-      }
-    }
-  }
-  RowSet result(rows(), false);
-  bool any_stays = false;
-  for (std::size_t t = 0; t < templates_.size(); ++t) any_stays = any_stays || stays[t] != 0;
-  // A row holds values only of columns in its own template, so hits of all columns may be joined;
-  // rows of templates that were not searched are replaced below.
-  for (const auto& entry : found) result |= *entry.second;
-  if (any_stays)
-    keep.visit([&](std::size_t row) {
-      if (stays[template_of(row)] != 0) result.set(row);
-    });
-  keep &= result;
-  return Ok{};
-}
-
-Status BlockReader::narrow_message(std::string_view literal, RowSet& keep) {
-  if (literal.empty()) return Ok{};
-  TRYV(load_templates());
-  // Where the literal cannot lie across the edge of a hole it lies in one value or in the template.
-  // Elsewhere each of its words does.
-  std::vector<char> whole(templates_.size());
-  std::vector<char> across(templates_.size());
-  bool any_whole = false;
-  bool any_across = false;
-  for (std::size_t t = 0; t < templates_.size(); ++t) {
-    const Template& shape = templates_[t];
-    bool edge = false;
-    for (std::size_t i = 0; i < shape.columns.size() && !edge; ++i) {
-      const std::string& before = shape.literals[i];
-      const std::string& after = shape.literals[i + 1];
-      edge = (!before.empty() && literal.find(before.back()) != std::string_view::npos) ||
-             (!after.empty() && literal.find(after.front()) != std::string_view::npos) || (i > 0 && before.empty());
-    }
-    (edge ? across : whole)[t] = 1;
-    (edge ? any_across : any_whole) = true;
-  }
-  if (any_whole) TRYV(narrow_needle(literal, whole, keep));
-  if (any_across)
-    for (const std::string_view word : longest_words(literal)) TRYV(narrow_needle(word, across, keep));
-  return Ok{};
-}
-
-Status BlockReader::narrow_rows(const LogPredicate& predicate, RowSet& keep) {
-  using What = LogPredicate::What;
-  if (predicate.what == What::kMessageContains) return narrow_message(predicate.text, keep);
-  TRY(const std::shared_ptr<const LogColumn> column, public_column(predicate.field));
-  if (column == nullptr) {
-    keep.clear_all();
-    return Ok{};
-  }
-  keep &= column->present;
-  if (predicate.what == What::kFieldPresent) return Ok{};
-  double wanted = predicate.number;
-  const bool wanted_numeric = predicate.what != What::kFieldEquals || numeric_view(predicate.text, wanted);
-  const auto number_holds = [&](double value) {
-    switch (predicate.what) {
-      case What::kFieldAtLeast: return value >= wanted;
-      case What::kFieldAtMost: return value <= wanted;
-      default: return value == wanted;
-    }
-  };
-  const auto text_holds = [&](std::string_view text) {
-    double value = 0;
-    switch (predicate.what) {
-      case What::kFieldContains: return find_in(text, predicate.text, 0) != std::string_view::npos;
-      case What::kFieldEquals:
-        return text == predicate.text || (wanted_numeric && numeric_view(text, value) && value == wanted);
-      default: return numeric_view(text, value) && number_holds(value);
-    }
-  };
-  RowSet result(rows(), false);
-  switch (column->type) {
-    case LogColumnType::kInt:
-    case LogColumnType::kDouble:
-      if (predicate.what == What::kFieldContains) {
-        std::string text;
-        keep.visit([&](std::size_t row) {
-          text.clear();
-          column->append_text(row, text);
-          if (text_holds(text)) result.set(row);
-        });
-      } else if (wanted_numeric) {
-        const bool integer = column->type == LogColumnType::kInt;
-        keep.visit([&](std::size_t row) {
-          if (number_holds(integer ? static_cast<double>(column->ints[row]) : column->doubles[row])) result.set(row);
-        });
-      }
-      break;
-    case LogColumnType::kDictionary: {
-      std::vector<std::uint8_t> hit(column->dictionary.size());
-      for (std::size_t i = 0; i < hit.size(); ++i) hit[i] = text_holds(column->dictionary[i]) ? 1 : 0;
-      std::vector<std::uint64_t>& words = result.words();
-      const auto mark = [&](const auto& codes) {
-        for (std::size_t row = 0; row < codes.size(); ++row)
-          words[row / 64] |= static_cast<std::uint64_t>(hit[codes[row]]) << (row % 64);
-      };
-      mark(column->codes8);
-      mark(column->codes16);
-      mark(column->codes32);
-      break;
-    }
-    case LogColumnType::kText:
-      keep.visit([&](std::size_t row) {
-        if (text_holds(column->text(row))) result.set(row);
-      });
-      break;
-  }
-  keep &= result;
-  return Ok{};
+Result<std::span<const LogStreamId>> BlockReader::stream_ids() {
+  if (Status status = noted(load_directory()); !status.ok()) return std::move(status).error();
+  return std::span<const LogStreamId>(directory_->streams);
 }
 
 Status BlockReader::load_everything() {
@@ -953,8 +209,6 @@ Status BlockReader::load_everything() {
   for (std::uint32_t column = 0; column < directory_->columns.size(); ++column) TRYV(physical(column));
   return Ok{};
 }
-
-}  // namespace
 
 std::unique_ptr<LogBlock> make_block_reader(std::shared_ptr<const StoredBlock> block, ReadScope scope,
                                             OnDamage on_damage) {

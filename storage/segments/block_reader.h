@@ -1,59 +1,20 @@
 // BlockReader: the LogBlock of the segment engine, over bytes in a file or in memory.
 //
-// StoredBlock is what the engine keeps of a block: its summary, where its bytes are, and its
-// directory once it has been read. A BlockReader is made for one query and decodes what it is asked.
+// A BlockReader is made for one query and decodes what it is asked, or finds it in a PieceCache.
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <unordered_set>
 #include <vector>
 
 #include "storage/log_store.h"
 #include "storage/segments/block_format.h"
+#include "storage/segments/piece_cache.h"
+#include "storage/segments/stored_block.h"
 
 namespace fog::segments {
-
-class ByteSource {
- public:
-  virtual ~ByteSource() = default;
-  virtual Result<std::string> read(std::uint64_t offset, std::size_t size) const = 0;
-};
-
-class MemorySource final : public ByteSource {
- public:
-  explicit MemorySource(std::shared_ptr<const std::string> bytes) : bytes_(std::move(bytes)) {}
-  Result<std::string> read(std::uint64_t offset, std::size_t size) const override {
-    if (offset > bytes_->size() || size > bytes_->size() - offset) return Error::corrupt("log block: short");
-    return bytes_->substr(static_cast<std::size_t>(offset), size);
-  }
-
- private:
-  std::shared_ptr<const std::string> bytes_;
-};
-
-class StoredBlock {
- public:
-  StoredBlock(BlockSummary block_summary, std::shared_ptr<const ByteSource> source)
-      : summary(block_summary), source_(std::move(source)) {}
-
-  const BlockSummary summary;
-
-  Result<std::shared_ptr<const Directory>> directory() const;
-  Result<std::string> section(const Section& section) const;  // checked and decompressed
-  Result<std::string> read(const Section& section, std::size_t from, std::size_t size) const;
-
-  // Found damaged: counted once by whoever sets it first.
-  mutable std::atomic<bool> damaged{false};
-
- private:
-  std::shared_ptr<const ByteSource> source_;
-  mutable std::mutex mutex_;
-  mutable std::shared_ptr<const Directory> directory_;
-};
 
 // Which events of a group a reader may see.
 struct Hidden {
@@ -78,6 +39,7 @@ struct ReadScope {
   std::int64_t to_ms = INT64_MAX;
   std::shared_ptr<const std::unordered_set<LogStreamId>> streams;  // null: all
   std::shared_ptr<const Hidden> hidden;
+  std::shared_ptr<PieceCache> cache;  // null: none
 };
 
 // `on_damage` is told of each block that turns out to be damaged, with the number of its events.

@@ -210,12 +210,6 @@ namespace {
 
 constexpr std::size_t kHexShapeMax = 128;
 
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return -1;
-}
-
 }  // namespace
 
 bool decode_texts(ByteReader& in, std::size_t n, std::vector<std::uint32_t>& offsets, std::string& bytes) {
@@ -492,46 +486,6 @@ bool decode_column(Encoding encoding, std::string_view bytes, std::size_t n, con
       return false;
   }
   return in.ok();
-}
-
-namespace {
-
-bool holds(std::string_view text, std::string_view needle) {
-  return memmem(text.data(), text.size(), needle.data(), needle.size()) != nullptr;
-}
-
-bool texts_may_contain(ByteReader in, std::size_t n, std::string_view needle) {
-  const auto mode = in.fixed<std::uint8_t>();
-  if (mode == 1) {
-    // All values have the mask's form: the needle must fit somewhere into it.
-    const std::string_view mask = in.text();
-    for (std::size_t at = 0; at + needle.size() <= mask.size(); ++at) {
-      std::size_t i = 0;
-      while (i < needle.size() && (mask[at + i] == 0 ? hex_digit(needle[i]) >= 0 : mask[at + i] == needle[i])) ++i;
-      if (i == needle.size()) return true;
-    }
-    return !in.ok();
-  }
-  in.fixed<std::uint8_t>();  // of the lengths: mode, base, width, lanes
-  in.zigzag();
-  const std::size_t width = in.fixed<std::uint8_t>();
-  in.raw(n * width);
-  return !in.ok() || holds(in.rest(), needle);
-}
-
-}  // namespace
-
-bool column_may_contain(Encoding encoding, std::string_view bytes, std::size_t n, std::string_view needle) {
-  ByteReader in(bytes);
-  switch (encoding) {
-    case Encoding::kConstant: return holds(bytes, needle);
-    case Encoding::kText: return texts_may_contain(in, n, needle);
-    case Encoding::kDictionary: {
-      const std::uint64_t entries = in.varint();
-      return !in.ok() || entries > n || texts_may_contain(in, static_cast<std::size_t>(entries), needle);
-    }
-    default: return true;
-  }
 }
 
 }  // namespace fog::segments

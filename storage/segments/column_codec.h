@@ -62,8 +62,6 @@ EncodedColumn encode_column(std::span<const std::string_view> values, const RowT
 // kDictionary; kText -> kText.
 bool decode_column(Encoding encoding, std::string_view bytes, std::size_t n, const RowTimes& times,
                    LogColumn& column);
-// False: no value of the encoded column holds the needle, as far as its bytes show without decoding it.
-bool column_may_contain(Encoding encoding, std::string_view bytes, std::size_t n, std::string_view needle);
 // Fills `doubles` from the mantissas that decode_column leaves (kDecimal), correctly rounded.
 bool fill_doubles(LogColumn& column);
 

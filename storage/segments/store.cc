@@ -120,6 +120,7 @@ class SegmentStore final : public RecoverableLogStore {
 
   std::mutex pressure_mutex_;
   std::condition_variable pressure_;
+  const std::shared_ptr<PieceCache> pieces_ = std::make_shared<PieceCache>();
   Guarded<std::unordered_set<LogGroupId>> queued_;  // groups whose sealing is on its way
   std::unique_ptr<WorkerPool> merger_;              // last, with pool_: their tasks use the rest
   std::unique_ptr<WorkerPool> pool_;                // sealing
@@ -372,7 +373,7 @@ Result<LogSnapshot> SegmentStore::snapshot(const LogScanSpec& spec) {
   for (const LogGroupId id : spec.groups) {
     const GroupPtr group = find_group(id);
     if (group == nullptr) continue;
-    ReadScope scope{id, spec.from_ms, spec.to_ms, streams, group->hidden()};
+    ReadScope scope{id, spec.from_ms, spec.to_ms, streams, group->hidden(), pieces_};
     for (auto& block : group->blocks(scope)) {
       const BlockSummary summary = block->summary;
       if (scope.hidden->expired(summary.timestamp_max, summary.sequence_max)) continue;
@@ -510,6 +511,7 @@ void SegmentStore::give_back_memory() {
 }
 
 void SegmentStore::maintain() {
+  pieces_->age();
   if (pool_ == nullptr) return;
   const auto run_once = [](WorkerPool& pool, std::atomic<bool>& is_running, std::function<void()> task) {
     if (is_running.exchange(true)) return;
