@@ -1,13 +1,14 @@
 // Logs Insights over the log store, in process: latency of the queries that performance goals name.
 //
-//   bench_insights --file events.ndjson [--events N] [--rounds N] [--threads N] [--query TEXT]
+//   bench_insights --file events.ndjson [--events N] [--rounds N] [--threads N] [--query TEXT] [--folder DIR]
 //
 // The file holds one {"g": group, "s": stream, "t": ms, "m": message} a line. Everything is sealed
-// before the first query. Printed: best and median time of the rounds, least processor time, rows, and the first row.
+// before the first query. With --folder the store stays there, and the next run with it needs no file. Printed: best and median time of the rounds, least processor time, rows, and the first row.
 #include <cstdio>
 #include <cstring>
 #include <ctime>
 #include <filesystem>
+#include <fstream>
 #include <unordered_map>
 
 #include <fmt/format.h>
@@ -110,6 +111,19 @@ Loaded load(LogStore& store, const char* path, std::size_t events_max) {
   return loaded;
 }
 
+// What a kept store is, for the next run over it.
+void remember(const std::filesystem::path& folder, const Loaded& loaded) {
+  std::ofstream out(folder / "loaded");
+  out << loaded.events << ' ' << loaded.bytes << ' ' << loaded.needle;
+  for (const LogGroupId group : loaded.groups) out << ' ' << group;
+}
+bool recall(const std::filesystem::path& folder, Loaded& loaded) {
+  std::ifstream in(folder / "loaded");
+  if (!(in >> loaded.events >> loaded.bytes >> loaded.needle)) return false;
+  for (LogGroupId group = 0; in >> group;) loaded.groups.push_back(group);
+  return true;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -117,28 +131,36 @@ int main(int argc, char** argv) {
   std::size_t events = SIZE_MAX;
   std::size_t threads = 1;
   int rounds = 5;
+  std::filesystem::path kept;
   std::vector<std::string> queries;
   for (int i = 1; i + 1 < argc; i += 2) {
     if (!std::strcmp(argv[i], "--file")) file = argv[i + 1];
     if (!std::strcmp(argv[i], "--events")) events = std::stoull(argv[i + 1]);
     if (!std::strcmp(argv[i], "--rounds")) rounds = std::stoi(argv[i + 1]);
     if (!std::strcmp(argv[i], "--threads")) threads = std::stoull(argv[i + 1]);
+    if (!std::strcmp(argv[i], "--folder")) kept = argv[i + 1];
     if (!std::strcmp(argv[i], "--query")) queries.push_back(argv[i + 1]);
   }
-  if (file == nullptr) {
-    fmt::print(stderr, "usage: bench_insights --file events.ndjson [--events N] [--rounds N] [--threads N] [--query TEXT]\n");
+  Loaded loaded;
+  const bool again = !kept.empty() && recall(kept, loaded);
+  if (file == nullptr && !again) {
+    fmt::print(stderr, "usage: bench_insights --file events.ndjson [--events N] [--rounds N] [--threads N] [--query TEXT] [--folder DIR]\n");
     return 2;
   }
-  auto folder = std::filesystem::temp_directory_path() / fmt::format("bench_insights_{}", Clock::now().time_since_epoch().count());
+  auto folder = !kept.empty() ? kept : std::filesystem::temp_directory_path() / fmt::format("bench_insights_{}", Clock::now().time_since_epoch().count());
   {
     auto wal = Wal::open({.folder = folder / "wal", .durability = Durability::kRelaxed});
     if (!wal.ok()) return 1;
     auto store = open_log_store(**wal, {.folder = folder / "logs", .threads = 1});
     if (!store.ok()) return 1;
-    if (!(*wal)->replay([](const Wal::Record&) {}).ok()) return 1;
+    const auto apply = [&](const Wal::Record& record) { return record.store == StoreId::kLogs ? (*store)->apply(record) : Status(Ok{}); };
+    if (!(*wal)->replay([&](const Wal::Record& record) { (void)apply(record).ok(); }).ok()) return 1;
     (*store)->replayed();
     auto start = Clock::now();
-    Loaded loaded = load(**store, file, events);
+    if (!again) {
+      loaded = load(**store, file, events);
+      if (!kept.empty()) remember(kept, loaded);
+    }
     fmt::print("{} events, {} MB, loaded in {:.1f} s, {} blocks\n", loaded.events, loaded.bytes / 1'000'000,
                std::chrono::duration<double>(Clock::now() - start).count(), (*store)->health().blocks);
     if (queries.empty())
@@ -191,6 +213,6 @@ int main(int argc, char** argv) {
       fmt::print("{:9.2f} ms best {:9.2f} ms median {:9.2f} ms cpu  {}\n    {}\n", times.front(), times[times.size() / 2], cpu.front(), text, shown);
     }
   }
-  std::filesystem::remove_all(folder);
+  if (kept.empty()) std::filesystem::remove_all(folder);
   return 0;
 }

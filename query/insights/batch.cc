@@ -87,7 +87,7 @@ std::size_t bytes_of(const LogColumn& column) {
 
 }  // namespace
 
-Batch::Batch(Run& run, std::unique_ptr<LogBlock> block)
+Batch::Batch(Run& run, std::shared_ptr<LogBlock> block)
     : run_(run), block_(std::move(block)), rows_(block_->rows()), arena_(std::make_unique<Arena>(&run.memory)),
       columns_(run.program.slots.size()) {}
 

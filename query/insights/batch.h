@@ -54,7 +54,7 @@ constexpr std::uint32_t kNoRow = ~0u;
 class Batch : public std::enable_shared_from_this<Batch> {
  public:
   // A block of the store.
-  Batch(Run& run, std::unique_ptr<LogBlock> block);
+  Batch(Run& run, std::shared_ptr<LogBlock> block);
   // `rows` rows in memory; expressions of commands from `first` on are computed here.
   Batch(Run& run, std::size_t rows, int first);
   // Rows `map` of another batch; its columns are copied when they are asked for.
@@ -113,7 +113,7 @@ class Batch : public std::enable_shared_from_this<Batch> {
   Vec truth_vec(const std::int8_t* truth);
 
   Run& run_;
-  std::unique_ptr<LogBlock> block_;
+  std::shared_ptr<LogBlock> block_;
   BatchPtr parent_;
   std::vector<std::uint32_t> map_;
   std::size_t rows_ = 0;

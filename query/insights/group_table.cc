@@ -37,30 +37,32 @@ constexpr std::uint64_t kDenseMax = 1u << 20;
 // Small numbers for the values of a key column; equal values get equal numbers, though not always the
 // other way round (the merge settles that).
 struct Encoded {
-  const std::uint32_t* ids = nullptr;  // by position in sel; into `own` or into the column
-  std::vector<std::uint32_t> own;
+  const std::uint32_t* ids = nullptr;  // by position in sel; in the batch's arena or the column itself
   std::uint64_t size = 1;
 };
 
 // Numbers for keys that are read one by one; key_of(row) gives something to hash, or nothing for null.
 template <typename Key, typename KeyOf>
-void number_keys(const std::vector<std::uint32_t>& sel, Encoded& out, KeyOf&& key_of) {
+std::uint64_t number_keys(const std::vector<std::uint32_t>& sel, std::uint32_t* ids, KeyOf&& key_of) {
   std::unordered_map<Key, std::uint32_t> index;
   std::uint32_t next = 1;  // 0 is null
   std::optional<Key> last;
   std::uint32_t last_id = 0;
   for (std::size_t k = 0; k < sel.size(); ++k) {
     const std::optional<Key> key = key_of(sel[k]);
-    if (!key) continue;
+    if (!key) {
+      ids[k] = 0;
+      continue;
+    }
     if (key != last) {
       auto [it, fresh] = index.try_emplace(*key, next);
       if (fresh) ++next;
       last = key;
       last_id = it->second;
     }
-    out.own[k] = last_id;
+    ids[k] = last_id;
   }
-  out.size = next;
+  return next;
 }
 
 Encoded encode(const Vec& vec, Batch& batch, bool forwards) {
@@ -68,6 +70,8 @@ Encoded encode(const Vec& vec, Batch& batch, bool forwards) {
   const std::size_t n = sel.size();
   Encoded out;
   const bool whole = forwards && n == batch.rows();  // then sel[k] is k
+  const auto fresh = [&] { return batch.arena().array<std::uint32_t>(n); };
+  std::uint32_t* own = nullptr;
   switch (vec.kind) {
     case Vec::Kind::kConst:
     case Vec::Kind::kUnset: return out;
@@ -78,35 +82,35 @@ Encoded encode(const Vec& vec, Batch& batch, bool forwards) {
           out.ids = vec.codes;
           return out;
         }
-        out.own.resize(n);
-        for (std::size_t k = 0; k < n; ++k) out.own[k] = vec.codes[sel[k]];
+        own = fresh();
+        for (std::size_t k = 0; k < n; ++k) own[k] = vec.codes[sel[k]];
         break;
       }
       // Entries of absent rows are zero: the number of null is added, not chosen.
       out.size = vec.dict_size + 1;
-      out.own.resize(n);
+      own = fresh();
       if (whole) {
         for (std::size_t first = 0; first < n; first += 64) {
           const std::uint64_t absent = ~vec.present[first / 64];
           const std::size_t rows = std::min<std::size_t>(64, n - first);
           for (std::size_t i = 0; i < rows; ++i)
-            out.own[first + i] = vec.codes[first + i] + static_cast<std::uint32_t>((absent >> i) & 1) * vec.dict_size;
+            own[first + i] = vec.codes[first + i] + static_cast<std::uint32_t>((absent >> i) & 1) * vec.dict_size;
         }
       } else {
         for (std::size_t k = 0; k < n; ++k) {
           const std::uint32_t code = vec.codes[sel[k]];
-          out.own[k] = vec.has(sel[k]) ? code : vec.dict_size;
+          own[k] = vec.has(sel[k]) ? code : vec.dict_size;
         }
       }
       break;
     case Vec::Kind::kTruth:
       out.size = 3;
-      out.own.resize(n);
-      for (std::size_t k = 0; k < n; ++k) out.own[k] = static_cast<std::uint32_t>(vec.truth[sel[k]] + 1);
+      own = fresh();
+      for (std::size_t k = 0; k < n; ++k) own[k] = static_cast<std::uint32_t>(vec.truth[sel[k]] + 1);
       break;
     case Vec::Kind::kTime:
     case Vec::Kind::kInt:
-      out.own.resize(n);
+      own = fresh();
       if (whole && vec.present == nullptr) {
         // Bins of time come in long runs.
         std::unordered_map<std::int64_t, std::uint32_t> index;
@@ -115,18 +119,18 @@ Encoded encode(const Vec& vec, Batch& batch, bool forwards) {
           const auto id = index.try_emplace(key, static_cast<std::uint32_t>(index.size())).first->second;
           const std::size_t begin = k++;
           while (k < n && vec.ints[k] == key) ++k;
-          std::fill(out.own.begin() + static_cast<std::ptrdiff_t>(begin), out.own.begin() + static_cast<std::ptrdiff_t>(k), id);
+          std::fill(own + begin, own + k, id);
         }
         out.size = index.size();
         break;
       }
-      number_keys<std::int64_t>(sel, out, [&](std::uint32_t row) {
+      out.size = number_keys<std::int64_t>(sel, own, [&](std::uint32_t row) {
         return vec.has(row) ? std::optional(vec.ints[row]) : std::nullopt;
       });
       break;
     case Vec::Kind::kDouble:
-      out.own.resize(n);
-      number_keys<std::uint64_t>(sel, out, [&](std::uint32_t row) -> std::optional<std::uint64_t> {
+      own = fresh();
+      out.size = number_keys<std::uint64_t>(sel, own, [&](std::uint32_t row) -> std::optional<std::uint64_t> {
         if (!vec.has(row)) return std::nullopt;
         std::uint64_t key = 0;
         std::memcpy(&key, &vec.doubles[row], 8);
@@ -135,9 +139,9 @@ Encoded encode(const Vec& vec, Batch& batch, bool forwards) {
       break;
     case Vec::Kind::kText:
     case Vec::Kind::kValues: {
-      out.own.resize(n);
+      own = fresh();
       std::string buffer;
-      number_keys<std::string_view>(sel, out, [&](std::uint32_t row) -> std::optional<std::string_view> {
+      out.size = number_keys<std::string_view>(sel, own, [&](std::uint32_t row) -> std::optional<std::string_view> {
         Value value = vec.get(row, batch.arena());
         if (value.null() || value.container()) return std::nullopt;
         std::string_view text = text_of(value, buffer);
@@ -146,7 +150,7 @@ Encoded encode(const Vec& vec, Batch& batch, bool forwards) {
       break;
     }
   }
-  out.ids = out.own.data();
+  out.ids = own;
   return out;
 }
 
@@ -204,19 +208,20 @@ std::vector<std::uint32_t> groups_of(const Numbered& numbered, const std::uint32
 }
 
 // Adds one more key column to the combinations so far.
-void combine(Encoded& all, Encoded next, std::size_t n, bool forwards) {
+void combine(Encoded& all, const Encoded& next, std::size_t n, bool forwards, Arena& arena) {
   if (next.size == 1) return;
   if (all.size == 1) {
-    all = std::move(next);
+    all = next;
     return;
   }
-  std::vector<std::uint32_t> ids(n);
+  auto* ids = arena.array<std::uint32_t>(n);
   if (all.size * next.size > kDenseMax) {
     // Only the combinations in use count.
     if (all.size <= kDenseMax) {
       const Numbered numbered = number_groups(all.ids, n, all.size, forwards);
-      all.own = groups_of(numbered, all.ids, n);
-      all.ids = all.own.data();
+      auto* used = arena.array<std::uint32_t>(n);
+      for (std::size_t k = 0; k < n; ++k) used[k] = numbered.group_of[all.ids[k]];
+      all.ids = used;
       all.size = numbered.first.size();
     }
     if (all.size * next.size > kDenseMax) {
@@ -225,16 +230,14 @@ void combine(Encoded& all, Encoded next, std::size_t n, bool forwards) {
         const std::uint64_t both = all.ids[k] * next.size + next.ids[k];
         ids[k] = sparse.try_emplace(both, static_cast<std::uint32_t>(sparse.size())).first->second;
       }
-      all.own = std::move(ids);
-      all.ids = all.own.data();
+      all.ids = ids;
       all.size = sparse.size();
       return;
     }
   }
   const auto width = static_cast<std::uint32_t>(next.size);
   for (std::size_t k = 0; k < n; ++k) ids[k] = all.ids[k] * width + next.ids[k];
-  all.own = std::move(ids);
-  all.ids = all.own.data();
+  all.ids = ids;
   all.size *= next.size;
 }
 
@@ -261,7 +264,7 @@ void GroupTable::add(Batch& batch) {
   Encoded all;
   for (const NodePtr& key : grouping_.keys) {
     columns.push_back(batch.eval(*key));
-    combine(all, encode(columns.back(), batch, forwards), n, forwards);
+    combine(all, encode(columns.back(), batch, forwards), n, forwards, batch.arena());
   }
   std::vector<std::uint32_t> gids;
   Numbered numbered;

@@ -120,10 +120,10 @@ std::string required_literal(std::string_view text, bool& pure) {
   return best;
 }
 
-}  // namespace
-
-std::vector<std::string> required_alternatives(const Pattern& pattern) {
-  if (!pattern.literal.empty()) return {pattern.literal};
+// A literal for each alternative, one of which every match contains; empty when unsure. `pure`: the pattern is
+// nothing but these alternatives.
+std::vector<std::string> literals_of(const Pattern& pattern, bool& all_pure) {
+  all_pure = true;
   constexpr std::size_t kLiteralMin = 3;  // shorter ones are everywhere
   constexpr std::size_t kAlternativesMax = 16;
   const std::string& text = pattern.re->pattern();
@@ -149,11 +149,27 @@ std::vector<std::string> required_alternatives(const Pattern& pattern) {
     } else if (c == '|' && (depth == 0 || k == text.size())) {
       bool pure = false;
       std::string literal = required_literal(std::string_view(text).substr(begin, k - begin), pure);
+      all_pure = all_pure && pure;
       if (literal.size() < kLiteralMin || literals.size() == kAlternativesMax) return {};
       literals.push_back(std::move(literal));
       begin = k + 1;
     }
   }
+  return literals;
+}
+
+}  // namespace
+
+std::vector<std::string> required_alternatives(const Pattern& pattern) {
+  if (!pattern.literal.empty()) return {pattern.literal};
+  bool pure = false;
+  return literals_of(pattern, pure);
+}
+
+std::vector<std::string> pure_alternatives(const Pattern& pattern) {
+  bool pure = false;
+  std::vector<std::string> literals = literals_of(pattern, pure);
+  if (!pure) literals.clear();
   return literals;
 }
 

@@ -164,6 +164,26 @@ std::vector<const Node*> leading_filters(const Pipeline& pipeline, const Program
   return conjuncts;
 }
 
+std::vector<LogPredicate> message_texts(const Program& program, const Node& node) {
+  std::vector<std::string> texts;
+  if (node.kind == NodeKind::kContains) {
+    const Node& text = *node.args[1];
+    if (text.kind == NodeKind::kConst && text.constant.is_text()) texts.emplace_back(text.constant.view());
+  } else if (node.kind == NodeKind::kMatch) {
+    texts = pure_alternatives(*node.pattern);
+  }
+  std::vector<LogPredicate> clause;
+  if (texts.empty()) return clause;
+  const std::string* name = field_of(program, *node.args[0]);
+  if (name == nullptr || *name != "@message") return clause;
+  for (const std::string& text : texts) {
+    auto one = contains(*name, text);
+    if (!one) return {};
+    clause.push_back(std::move(*one));
+  }
+  return clause;
+}
+
 std::vector<std::vector<LogPredicate>> pushdown(const Program& program, const std::vector<const Node*>& conjuncts) {
   std::vector<Clause> clauses;
   for (const Node* node : conjuncts) clauses_of(program, *node, clauses);

@@ -73,6 +73,8 @@ Result<BatchPtr> execute(Run& run, std::size_t commands, const std::set<int>& wa
 
 // The conditions of the leading filters that storage understands (plan.cc).
 std::vector<std::vector<LogPredicate>> pushdown(const Program& program, const std::vector<const Node*>& conjuncts);
+// Where a condition is true exactly when the message holds one of some texts: those, as predicates.
+std::vector<LogPredicate> message_texts(const Program& program, const Node& node);
 // The conjuncts of the leading filters, cheapest first.
 std::vector<const Node*> leading_filters(const Pipeline& pipeline, const Program& program, std::size_t commands);
 // The columns made before command `from` that the commands from there on and `wanted` need.

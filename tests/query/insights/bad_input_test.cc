@@ -172,6 +172,46 @@ TEST(InsightsBadInput, newest_rows_are_found_without_opening_old_blocks) {
   EXPECT_EQ(table->statistics.records_scanned, 5000);  // all were candidates; most were not opened
 }
 
+// First rows of a long query: those of the newest few events come before any block is through.
+TEST(InsightsBadInput, a_sort_over_many_events_shows_rows_at_once) {
+  MemoryScan scan(many(70'000), 35'000);
+  auto query = parse("fields v | filter v >= 0 | sort id desc | limit 50", {});
+  ASSERT_TRUE(query.ok());
+  RunOptions options = all_time();
+  options.partial_after = std::chrono::hours(1);
+  std::vector<std::size_t> shown;
+  options.partial = [&](const Table& table) { shown.push_back(table.rows.size()); };
+  auto table = run(**query, scan, options);
+  ASSERT_TRUE(table.ok());
+  EXPECT_EQ(shown, std::vector<std::size_t>{50});
+  EXPECT_EQ(table->statistics.records_scanned, 70'000);
+  options.partial = {};
+  auto again = run(**query, scan, options);
+  ASSERT_TRUE(again.ok());
+  ASSERT_EQ(again->rows.size(), table->rows.size());
+  for (std::size_t row = 0; row < table->rows.size(); ++row) EXPECT_EQ(again->text(row, 0), table->text(row, 0));
+}
+
+TEST(InsightsBadInput, groups_are_shown_as_they_grow) {
+  MemoryScan scan(many(1'000), 100);
+  auto query = parse("stats count(*) as n, max(v) as m by v % 7 as k | sort k asc | limit 3", {});
+  ASSERT_TRUE(query.ok());
+  RunOptions options = all_time();
+  options.partial_after = std::chrono::milliseconds(0);
+  std::vector<std::int64_t> counts;
+  options.partial = [&](const Table& table) {
+    ASSERT_EQ(table.rows.size(), 3u);
+    EXPECT_EQ(table.text(0, 0), "0");
+    counts.push_back(std::stoll(table.text(0, 1).value_or("-1")));
+  };
+  auto table = run(**query, scan, options);
+  ASSERT_TRUE(table.ok());
+  ASSERT_GT(counts.size(), 3u);
+  EXPECT_TRUE(std::is_sorted(counts.begin(), counts.end()));
+  EXPECT_LT(counts.back(), 143);
+  EXPECT_EQ(table->text(0, 1), "143");
+}
+
 TEST(InsightsBadInput, partial_rows_are_shown_while_the_query_runs) {
   MemoryScan scan(many(5000), 100);
   auto query = parse("filter v >= 0 | fields v | sort v asc | limit 5", {});
