@@ -1,9 +1,10 @@
 """Logs at 1 M, 5 M and 50 M events: one table of sizes, times and memory, from a server that this starts.
 
-  python3 bench/logs_scale.py [--build build/release] [--events 1000000,5000000,50000000] [--file F]
+  python3 bench/logs_scale.py [--build build/release] [--events 1000000,5000000,50000000] [--lines workload] [--file F]
 
 Data is made by bench_log_writer (seeded; or --file with one {"g","s","t","m"} a line) and put over HTTP,
-strict durability. Every query's rows are checked against what was put; a wrong row ends the run. One core:
+strict durability. With --lines workload it is what ../shared/tools/workload.py makes, which the goals speak of,
+and the answers are compared with its `truth` (up to 5 M lines). Every query's rows are checked against what was put; a wrong row ends the run. One core:
 server on core 0, this on core 1. "ms" is StartQuery to Complete on the wall, "cpu" the server's CPU time for
 it; judge by cpu when the machine is not idle. Then, at 5 M or else the largest size: a kill -9 while data comes
 in and how long recovery takes, two cores, queries while data comes in at half speed (their CPU time is that of
@@ -14,6 +15,7 @@ Results also go to build/bench/logs_scale.json.
 runs fewer times there.
 """
 import argparse
+import calendar
 import json
 import os
 import pathlib
@@ -78,9 +80,9 @@ class Bench:
                 return int(line.split()[1]) / 1024
         return 0.0
 
-    def write(self, events, *more):
+    def write(self, events, *more, stdin=None):
         writer = subprocess.run(["taskset", "-c", "1", str(self.build / "bench_log_writer"), "--port", str(self.server.port), "--events", str(events), *map(str, more)],
-                                stdout=subprocess.PIPE, check=True)
+                                stdin=stdin, stdout=subprocess.PIPE, check=True)
         return json.loads(writer.stdout)
 
     def begin(self, put, text):
@@ -135,6 +137,85 @@ def queries(put):
         "count of ERROR": ("filter @message like /ERROR/ | stats count(*) as n", lambda r: int(r[0]["n"]) == put["errors"]),
         "regex count": (REGEX, lambda r: int(r[0]["n"]) > 0),
     }
+
+
+class Workload:
+    """Files of lines of the shared generator, and what it says the answers are."""
+    TOOL = ROOT.parent / "shared/tools/workload.py"
+    RATE = 200  # lines per second of simulated time
+    AGE_MAX_MS = 12 * 86_400_000  # PutLogEvents takes 14 days
+    FILE_MAX = 10_000_000  # more lines are piped, not kept
+    TRUTH_MAX = 5_000_000
+
+    def __init__(self):
+        if not self.TOOL.exists():
+            raise SystemExit("--lines workload needs ../shared/tools/workload.py")
+        self.folder = ROOT / "build/bench/lines"
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def command(self, events, out):
+        start = int(time.time() * 1000) - events * 1000 // self.RATE - 120_000
+        return [sys.executable, str(self.TOOL), "logs", "--count", str(events), "--rate", str(self.RATE), "--start", str(start), "--out", str(out)]
+
+    def file(self, events):
+        path = self.folder / f"{events}.ndjson"
+        if path.exists():
+            with open(path, "rb") as lines:
+                if time.time() * 1000 - json.loads(lines.readline())["t"] < self.AGE_MAX_MS:
+                    return path
+        self.truth_file(events).unlink(missing_ok=True)
+        part = path.with_suffix(".part")
+        subprocess.run(self.command(events, part), check=True, stderr=subprocess.DEVNULL)
+        part.rename(path)
+        return path
+
+    def truth_file(self, events):
+        return self.folder / f"{events}.truth.json"
+
+    def truth(self, events):
+        path = self.truth_file(events)
+        if not path.exists():
+            done = subprocess.run([sys.executable, str(self.TOOL), "truth", str(self.file(events))], check=True, stdout=subprocess.PIPE)
+            path.write_bytes(done.stdout)
+        return json.loads(path.read_text())
+
+    def put(self, bench, events):
+        if events <= self.FILE_MAX:
+            return bench.write(events, "--file", self.file(events))
+        maker = subprocess.Popen(["taskset", "-c", "1"] + self.command(events, "-"), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        try:
+            return bench.write(events, "--file", "/dev/stdin", stdin=maker.stdout)
+        finally:
+            maker.stdout.close()
+            maker.wait()
+
+    def check(self, bench, put):
+        """Rows against `truth`; ends the run where they differ."""
+        if put["events"] > self.TRUTH_MAX:
+            return
+        truth = self.truth(put["events"])
+
+        def same(name, ours, theirs):
+            if ours != theirs:
+                raise SystemExit(f"{name} differ from workload.py truth:\n{ours}\n{theirs}")
+
+        def rows(text):
+            return bench.query(put, text)[0]
+        levels = {r["level"]: int(r["n"]) for r in rows("stats count(*) as n by level") if "level" in r}
+        same("levels", levels, truth["by_level"])
+        same("errors", int(rows("filter @message like /ERROR/ | stats count(*) as n")[0]["n"]), truth["containing_ERROR"])
+        tokens = rows("stats sum(tokens) as t by model | sort t desc | limit 10")
+        same("tokens", [[r["model"], int(r["t"])] for r in tokens if "model" in r and "t" in r], truth["top_models_by_tokens"])
+        exact = truth["p99_latency_by_model_nearest_rank"]
+        percentiles = {r["model"]: float(r["p"]) for r in rows("filter ispresent(tokens) | stats pct(latency_ms, 99) as p by model")}
+        same("models", sorted(percentiles), sorted(exact))
+        same("percentiles more than 1 % off", {m: p for m, p in percentiles.items() if abs(p - exact[m]) > exact[m] / 100}, {})
+        bins = {}
+        for r in rows("filter ispresent(tokens) | stats avg(latency_ms) as a by bin(5m) as b"):
+            at = calendar.timegm(time.strptime(r["b"][:19], "%Y-%m-%d %H:%M:%S")) * 1000
+            bins[str(at)] = float(r["a"])
+        same("bins", sorted(bins), sorted(truth["avg_latency_by_5m"]))
+        same("averages", {b: a for b, a in bins.items() if abs(a - truth["avg_latency_by_5m"][b]) > 0.0002}, {})
 
 
 def measure(bench, put, rounds, names=None):
@@ -200,7 +281,7 @@ def one_size(build, events, more, rounds, place):
         bench.start("0")
         idle, cpu = bench.rss(), bench.cpu()
         watch = Watch(bench)
-        put = bench.write(events, *more)
+        put = workload.put(bench, events) if workload else bench.write(events, *more)
         result["rss_after_mib"] = bench.rss()
         memory = watch.stop()
         if len(memory) >= 8:
@@ -221,6 +302,8 @@ def one_size(build, events, more, rounds, place):
         result["cold_ms"] = cold
         bench.stop()
         result["open_ms"] = bench.start("0")
+        if workload:
+            workload.check(bench, put)
         result["queries"] = measure(bench, put, rounds)
         result["rss_queries_mib"] = bench.rss()
         return bench, put, result
@@ -305,11 +388,17 @@ def main():
     parser.add_argument("--build", default="build/release")
     parser.add_argument("--events", default="1000000,5000000,50000000")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--lines", choices=("made", "workload"), default="made")
     parser.add_argument("--file", help="lines of data instead of made ones")
     parser.add_argument("--folder", help="where the data folders are made; the system's temporary folder unless given")
     options = parser.parse_args()
     build = (ROOT / options.build).resolve()
     more = ["--file", options.file] if options.file else []
+    workload = Workload() if options.lines == "workload" else None
+    if workload:
+        for n in (int(n) for n in options.events.split(",")):
+            if n <= workload.FILE_MAX:
+                workload.file(n)  # not while a server runs
     results, extra = [], None
     sizes = [int(n) for n in options.events.split(",")]
     for n in sizes:
