@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <charconv>
 #include <mutex>
 #include <system_error>
@@ -117,13 +118,31 @@ class FilePart final : public Part {
   std::uint64_t bytes() const override { return bytes_; }
 
   Status read_range(std::uint64_t from, std::uint64_t to, const Visit& visit) const override {
+    return passed_over(read_range_or_fail(from, to, visit));
+  }
+  Status read(std::span<const SeriesId> series, const Visit& visit) const override {
+    return passed_over(read_or_fail(series, visit));
+  }
+
+ private:
+  // What cannot be read is lost; the rest of the file and all other files answer.
+  Status passed_over(Status status) const {
+    if (status.ok() || status.error().kind() != ErrorKind::kCorrupt) return status;
+    if (damaged_.exchange(true)) return Ok{};
+    ++damaged_parts();
+    const std::lock_guard lock(mutex_);
+    LOG_ERROR("metrics: {} is damaged and read as far as it can be: {}", path_.string(), status.error().message());
+    return Ok{};
+  }
+
+  Status read_range_or_fail(std::uint64_t from, std::uint64_t to, const Visit& visit) const {
     TRY(auto connection, acquire());
     const Status status = sweep(*connection, from, to, visit);
-    release(std::move(connection));
+    if (status.ok()) release(std::move(connection));
     return status;
   }
 
-  Status read(std::span<const SeriesId> series, const Visit& visit) const override {
+  Status read_or_fail(std::span<const SeriesId> series, const Visit& visit) const {
     if (series.empty()) return Ok{};
     TRY(auto connection, acquire());
     Status status = Ok{};
@@ -148,11 +167,10 @@ class FilePart final : public Part {
                        });
       if (several && !connection->database.execute("COMMIT").ok()) return status;  // not to be used again
     }
-    release(std::move(connection));
+    if (status.ok()) release(std::move(connection));
     return status;
   }
 
- private:
   struct Connection {
     Database database;
     SqliteStatement range;
@@ -172,8 +190,10 @@ class FilePart final : public Part {
     options.cache_bytes = 256 << 10;
     options.mmap_bytes = 1ll << 32;  // the page cache of the system serves all connections
     TRY(connection->database, Database::open(path_, options));
-    TRY(connection->range, connection->database.prepare(
-                               "SELECT id, data FROM chunks WHERE id >= ? AND id < ? ORDER BY id"));
+    auto range = connection->database.prepare("SELECT id, data FROM chunks WHERE id >= ? AND id < ? ORDER BY id");
+    // A file without its table was cut down to nothing.
+    if (!range.ok() && range.error().kind() == ErrorKind::kInternal) return Error::corrupt(range.error().message());
+    TRY(connection->range, std::move(range));
     return connection;
   }
   void release(std::unique_ptr<Connection> connection) const {
@@ -200,6 +220,7 @@ class FilePart final : public Part {
 
   std::uint64_t bytes_ = 0;
   mutable std::mutex mutex_;
+  mutable std::atomic<bool> damaged_{false};
   fs::path path_;
   bool discarded_ = false;
   mutable std::vector<std::unique_ptr<Connection>> idle_;
@@ -314,6 +335,11 @@ class MemoryPartWriter final : public PartWriter {
 };
 
 }  // namespace
+
+std::atomic<std::uint64_t>& damaged_parts() {
+  static std::atomic<std::uint64_t> count{0};
+  return count;
+}
 
 Result<std::unique_ptr<PartWriter>> write_part(const fs::path& folder, PartName name) {
   if (folder.empty()) return std::unique_ptr<PartWriter>(std::make_unique<MemoryPartWriter>(name));

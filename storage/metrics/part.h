@@ -14,6 +14,7 @@
 // Threads: reads from any number; each takes an SQLite connection of its own from a small stock.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -80,5 +81,8 @@ class PartWriter {
 // An empty folder: in memory.
 Result<std::unique_ptr<PartWriter>> write_part(const std::filesystem::path& folder, PartName name);
 std::shared_ptr<Part> open_part(const std::filesystem::path& folder, PartName name);
+
+// Files of the process that could not be read to their end.
+std::atomic<std::uint64_t>& damaged_parts();
 
 }  // namespace fog::metrics
