@@ -81,7 +81,7 @@ std::uint64_t hash64(std::string_view bytes, std::uint64_t seed) {
   std::size_t n = bytes.size();
   std::uint64_t state = seed ^ kMulA;
   for (; n > 16; n -= 16, p += 16) state = fold(load(p, 8) ^ kMulB, load(p + 8, 8) ^ state);
-  const std::uint64_t low = n >= 8 ? load(p, 8) : load(p, n);
+  const std::uint64_t low = n >= 8 ? load(p, 8) : n > 0 ? load(p, n) : 0;  // an empty view may point nowhere
   const std::uint64_t high = n > 8 ? load(p + 8, n - 8) : 0;
   return fold(kMulB ^ bytes.size(), fold(low ^ kMulA, high ^ state));
 }

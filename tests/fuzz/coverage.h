@@ -9,7 +9,7 @@
 
 namespace fog::fuzz {
 
-constexpr std::size_t kPlaces = 1U << 18U;  // many more than blocks, so that few share a counter
+constexpr std::size_t kPlaces = 1U << 16U;  // more than the blocks one target reaches, so that few share a counter
 
 /// Counters since they were last cleared; written by the thread that runs the target.
 extern std::array<std::uint8_t, kPlaces> places;

@@ -27,7 +27,7 @@ foreach(room storage query api server)
     target_sources(fuzz_${room} PRIVATE ${CMAKE_SOURCE_DIR}/tests/fuzz/coverage.cc)
   endif()
   # The driver counts for nothing.
-  set_source_files_properties(${CMAKE_SOURCE_DIR}/tests/fuzz/driver.cc PROPERTIES COMPILE_OPTIONS "$<$<BOOL:${FOG_COVERAGE_FUZZ}>:-fno-sanitize-coverage=trace-pc>" SKIP_PRECOMPILE_HEADERS ON
+  set_source_files_properties(${CMAKE_SOURCE_DIR}/tests/fuzz/driver.cc PROPERTIES COMPILE_OPTIONS "$<$<BOOL:${FOG_COVERAGE_FUZZ}>:-O2;-fno-sanitize-coverage=trace-pc;-fno-sanitize=address,undefined>" SKIP_PRECOMPILE_HEADERS ON
     SKIP_UNITY_BUILD_INCLUSION ON)
   set_source_files_properties(${CMAKE_SOURCE_DIR}/tests/fuzz/coverage.cc ${beside} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")

@@ -4,12 +4,11 @@
 namespace fog::fuzz {
 
 FOG_FUZZ(planted) {
-  const std::string_view wanted = "BUG!";
+  const std::string_view wanted = "BUG";
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     if (input.size() <= i || input[i] != wanted[i]) return;
-    if (i == 3) std::abort();
-    if (i == 2) std::fputs("", stderr);
-    if (i == 1) std::fputs("", stdout);
+    if (i == 2) std::abort();
+    std::fputs("", i == 1 ? stdout : stderr);
   }
 }
 

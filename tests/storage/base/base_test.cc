@@ -77,6 +77,7 @@ TEST(Hash, hash64_spreads_and_is_stable) {
   EXPECT_EQ(seen.size(), 10000u);
   EXPECT_NE(hash64("a"), hash64(std::string_view("a\0", 2)));
   EXPECT_NE(hash64("a", 1), hash64("a", 2));
+  EXPECT_EQ(hash64(std::string_view()), hash64(""));  // a view that points nowhere
 }
 
 TEST(Clock, virtual_time_freezes_moves_and_returns) {
