@@ -53,6 +53,8 @@ Result<LogCheckReport> check_log_folder(const std::filesystem::path& folder) {
       if (manifest.error().kind() == ErrorKind::kCorrupt) report.findings.push_back(manifest.error().message());
       continue;  // without a manifest the folder is a leftover
     }
+    const Result<Manifest> previous = read_manifest(path, kPreviousManifestName);
+    if (!previous.ok() && previous.error().kind() == ErrorKind::kCorrupt) report.findings.push_back(previous.error().message());
     for (const ManifestSegment& entry : manifest->segments)
       check_segment(path / segment_name(entry.id), entry, manifest->group, report);
   }

@@ -140,11 +140,20 @@ Status LogGroup::rebuild_without_manifest() {
       state_.next_sequence = std::max(state_.next_sequence, block.sequence_max + 1);
     state_.segments.push_back(make_segment(id, footer.day, size, footer.blocks, nullptr));
   }
+  // Deletions are written in manifests alone; the one before knows all but the last of them.
+  if (const Result<Manifest> previous = read_manifest(folder_, kPreviousManifestName); previous.ok() && previous->group == id_) {
+    auto hidden = std::make_shared<Hidden>();
+    hidden->streams.insert(previous->dropped_streams.begin(), previous->dropped_streams.end());
+    hidden->floors = previous->floors;
+    state_.hidden = std::move(hidden);
+    state_.next_sequence = std::max(state_.next_sequence, previous->next_sequence);
+    state_.next_segment = std::max(state_.next_segment, previous->next_segment);
+    names_.lock()->insert(previous->field_names.begin(), previous->field_names.end());
+  }
   // Totals of the streams and names of the fields, from the blocks themselves.
-  const Hidden nothing;
   for (const SegmentPtr& segment : state_.segments) {
     for (const auto& block : segment->blocks) {
-      const Result<BlockRows> rows = read_all_rows(block, nothing);
+      const Result<BlockRows> rows = read_all_rows(block, *state_.hidden);
       if (!rows.ok()) continue;
       for (const RowIn& row : rows->rows)
         state_.streams[row.stream].add({1, row.timestamp, row.timestamp, row.ingestion});
@@ -153,7 +162,7 @@ Status LogGroup::rebuild_without_manifest() {
           if (column.name.kind != HoleKind::kHidden) admit(column.name.name);
     }
   }
-  return write_manifest_locked(state_);
+  return write_manifest_locked(state_, false);
 }
 
 // ---- writing ---------------------------------------------------------------------------------------------

@@ -108,7 +108,7 @@ class LogGroup {
   }
   Status adopt(const Manifest& manifest);
   Status rebuild_without_manifest();
-  Status write_manifest_locked(const State& next);
+  Status write_manifest_locked(const State& next, bool keep_previous = true);
   SegmentPtr make_segment(std::uint64_t id, std::int64_t day, std::uint64_t size, std::vector<BlockSummary> blocks,
                           std::shared_ptr<const std::string> bytes);
   Result<SegmentPtr> store_day(const EncodedDay& day, Lsn lsn, std::vector<std::uint64_t> replaces);

@@ -10,7 +10,7 @@
 
 namespace fog::segments {
 
-Status LogGroup::write_manifest_locked(const State& next) {
+Status LogGroup::write_manifest_locked(const State& next, bool keep_previous) {
   if (folder_.empty()) return Ok{};
   Manifest manifest;
   manifest.group = id_;
@@ -28,7 +28,7 @@ Status LogGroup::write_manifest_locked(const State& next) {
   manifest.field_names.insert(names->begin(), names->end());
   manifest.streams = next.streams;
   TRYV(make_folders(folder_));
-  return write_manifest(folder_, manifest);
+  return write_manifest(folder_, manifest, keep_previous);
 }
 
 Result<SegmentPtr> LogGroup::store_day(const EncodedDay& day, Lsn lsn, std::vector<std::uint64_t> replaces) {

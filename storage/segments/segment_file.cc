@@ -11,6 +11,7 @@
 #include "storage/segments/segment_file.h"
 
 #include "storage/base/hash.h"
+#include "storage/base/log.h"
 #include "storage/segments/limits.h"
 #include "storage/segments/sync_point.h"
 #include "storage/wal/file.h"
@@ -31,7 +32,6 @@ namespace {
 constexpr std::string_view kHead = "FOGLOGS1";
 constexpr std::string_view kTail = "FOGLOGE1";
 constexpr std::string_view kManifestHead = "FOGLOGM1";
-constexpr const char* kManifestName = "MANIFEST";
 
 Error system_error(const std::filesystem::path& path, const char* what) {
   const int code = errno;
@@ -221,7 +221,7 @@ void StreamTotals::add(const StreamTotals& other) {
   last_ingestion = std::max(last_ingestion, other.last_ingestion);
 }
 
-Status write_manifest(const std::filesystem::path& folder, const Manifest& manifest) {
+Status write_manifest(const std::filesystem::path& folder, const Manifest& manifest, bool keep_previous) {
   std::string body;
   ByteWriter to(body);
   to.varint(manifest.group);
@@ -254,12 +254,18 @@ Status write_manifest(const std::filesystem::path& folder, const Manifest& manif
   }
   std::string crc;
   ByteWriter(crc).fixed(crc32c(body));
+  // The one before stays beside it: deletions are written nowhere else. Without it nothing is missing, hence no
+  // errors. The current one is always there.
+  const std::filesystem::path previous = folder / kPreviousManifestName;
+  ::unlink(previous.c_str());
+  if (keep_previous && ::link((folder / kManifestName).c_str(), previous.c_str()) != 0 && errno != ENOENT)
+    LOG_WARN("cannot keep the manifest of {}: {}", folder.string(), std::strerror(errno));
   return write_file_atomically(folder / kManifestName, kManifestHead, body, crc);
 }
 
-Result<Manifest> read_manifest(const std::filesystem::path& folder) {
-  TRY(const std::string bytes, read_whole_file(folder / kManifestName));
-  const auto damaged = [&] { return Error::corrupt("damaged log manifest in " + folder.string()); };
+Result<Manifest> read_manifest(const std::filesystem::path& folder, const char* name) {
+  TRY(const std::string bytes, read_whole_file(folder / name));
+  const auto damaged = [&] { return Error::corrupt(std::string("damaged log manifest ") + name + " in " + folder.string()); };
   if (bytes.size() < kManifestHead.size() + 4 || !bytes.starts_with(kManifestHead)) return damaged();
   const std::string_view body =
       std::string_view(bytes).substr(kManifestHead.size(), bytes.size() - kManifestHead.size() - 4);

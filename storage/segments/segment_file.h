@@ -90,9 +90,12 @@ struct Manifest {
   std::set<std::string> field_names;
   std::unordered_map<LogStreamId, StreamTotals> streams;
 };
-Status write_manifest(const std::filesystem::path& folder, const Manifest& manifest);
+inline constexpr const char* kManifestName = "MANIFEST";
+inline constexpr const char* kPreviousManifestName = "MANIFEST.old";
+// The manifest before stays as MANIFEST.old unless it is not worth keeping.
+Status write_manifest(const std::filesystem::path& folder, const Manifest& manifest, bool keep_previous = true);
 // Errors: not_found (no manifest), corrupt.
-Result<Manifest> read_manifest(const std::filesystem::path& folder);
+Result<Manifest> read_manifest(const std::filesystem::path& folder, const char* name = kManifestName);
 
 std::string segment_name(std::uint64_t id);  // "0000002a.seg"
 // The id in a segment file's name; 0: not a segment.

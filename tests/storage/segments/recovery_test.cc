@@ -121,6 +121,36 @@ TEST(LogRecovery, a_dropped_group_and_stream_stay_dropped) {
   fs::remove_all(folder);
 }
 
+// Deletions are in no segment: a damaged manifest must not bring back what was deleted.
+TEST(LogRecovery, what_was_deleted_stays_deleted_when_the_manifest_is_damaged) {
+  const auto folder = testing::fresh_folder("logdeleted");
+  {
+    auto logs = testing::open_logs(folder, small_blocks());
+    put(*logs.store, 1, 10, 0, 50);
+    put(*logs.store, 1, 11, 50, 50);
+    ASSERT_TRUE(logs->flush().ok());
+    ASSERT_TRUE(logs->drop_stream(1, 10).ok());
+    ASSERT_TRUE(logs->delete_before(1, 1787184000000 + 60 * 10).ok());  // ten of stream 11
+    ASSERT_TRUE(logs->flush().ok());
+    put(*logs.store, 1, 11, 100, 5);
+    ASSERT_TRUE(logs->flush().ok());
+    ASSERT_EQ(count(*logs.store, 1), 45u);
+  }
+  const auto manifest = folder / "logs" / "1" / "MANIFEST";
+  fs::resize_file(manifest, fs::file_size(manifest) - 1);
+  for (int i = 0; i < 2; ++i) {  // and at the next opening
+    auto logs = testing::open_logs(folder, small_blocks());
+    EXPECT_EQ(count(*logs.store, 1), 45u);
+    EXPECT_EQ(logs->group_stats(1).events, 45u);
+    EXPECT_FALSE(logs->stream_stats(1, 10).has_value());
+    EXPECT_EQ(logs->health().damaged_files, i == 0 ? 1u : 0u);
+  }
+  const auto report = check_log_folder(folder / "logs");
+  ASSERT_TRUE(report.ok());
+  EXPECT_TRUE(report->findings.empty()) << report->findings.front();
+  fs::remove_all(folder);
+}
+
 TEST(LogRecovery, a_reader_keeps_what_is_deleted_meanwhile) {
   const auto folder = testing::fresh_folder("logheld");
   auto logs = testing::open_logs(folder, small_blocks());
