@@ -87,7 +87,9 @@ Status swap(const fs::path& data, const fs::path& fresh, const fs::path& old, co
   fs::create_directories(old, error);
   const std::set<std::string> left = names_in(fresh);
   for (const std::string& name : names_in(data)) {
-    const std::string_view base = std::string_view(name).substr(0, name.find(".db-") == std::string::npos ? name.size() : name.find(".db-") + 3);
+    // What lies beside a database is of it: its journal, its good copy.
+    const std::size_t database = name.find(".db");
+    const std::string_view base = std::string_view(name).substr(0, database == std::string::npos ? name.size() : database + 3);
     const bool is_new = wanted.contains(name) && !left.contains(name);
     if (!is_store_name(base) || is_new) continue;
     fs::rename(data / name, old / name, error);

@@ -45,7 +45,7 @@ bool is_number(std::string_view name) {
 
 // Beside a database, or not yet finished.
 bool is_side_file(std::string_view name) {
-  for (const std::string_view end : {"-wal", "-shm", "-journal", ".tmp", ".new", ".dead"})
+  for (const std::string_view end : {"-wal", "-shm", "-journal", ".tmp", ".new", ".dead", ".good"})
     if (name.ends_with(end)) return true;
   return false;
 }
