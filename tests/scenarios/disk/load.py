@@ -75,8 +75,13 @@ class Load:
         self.bad[writer.number] = time.monotonic()
 
     def begin(self):
+        """Returns when every writer has written enough to read something of each kind."""
         for writer in self.writers:
             writer.start()
+        deadline = time.monotonic() + 30
+        while not all(sum(i.acknowledged for i in w.journal) >= 6 for w in self.writers):
+            assert time.monotonic() < deadline, [w.fault for w in self.writers]
+            time.sleep(0.01)
 
     def wait_all(self, which, since, seconds, writers=None):
         """Until each writer succeeded (which = good) or was refused (bad) after `since`; the time it took."""
