@@ -27,7 +27,7 @@ using namespace segments;
 using Operation = LogOperation;
 
 // Sealing and merging leave the processor to queries and requests; writers who are too fast wait for them.
-constexpr int kSealNice = 5;
+constexpr int kSealNice = 3;
 constexpr int kMergeNice = 10;
 void step_back(int nice) {
 #ifdef __linux__
@@ -511,7 +511,6 @@ void SegmentStore::give_back_memory() {
 }
 
 void SegmentStore::maintain() {
-  pieces_->age();
   if (pool_ == nullptr) return;
   const auto run_once = [](WorkerPool& pool, std::atomic<bool>& is_running, std::function<void()> task) {
     if (is_running.exchange(true)) return;
@@ -529,6 +528,9 @@ void SegmentStore::maintain() {
   });
   run_once(*merger_, merging_, [this] {
     merge_rounds();
+    const std::size_t kept = pieces_->bytes();
+    pieces_->age();
+    if (pieces_->bytes() < kept) work_when_trimmed_ = UINT64_MAX;  // no query has come for long
     give_back_memory();
   });
 }
