@@ -77,8 +77,8 @@ test("a key is made, its secret shown once, its policy changed and checked, and 
   await t.open("keys");
   await t.button("Add key").click();
   const dialog = t.page.getByRole("dialog");
-  await dialog.getByLabel("Name").fill("etcher");
-  await dialog.getByLabel("Begin with").selectOption({ label: "Logs below one prefix" });
+  await dialog.getByLabel(/^Name/).fill("etcher");
+  await dialog.getByLabel(/^Begin with/).selectOption({ label: "Logs below one prefix" });
   await accessible("add key");
   await dialog.getByRole("button", { name: "Add key" }).click();
   const secret = t.page.getByRole("dialog", { name: "The key's secret, this once" });
@@ -118,7 +118,7 @@ test("people are added, and what one may not do is said", async () => {
   await t.open("keys?tab=users");
   await t.page.getByRole("row", { name: /bob/ }).waitFor();
   await accessible("people");
-  await t.page.getByRole("button", { name: "Account menu of ann" }).or(t.page.locator("summary", { hasText: "ann" })).first().click();
+  await t.page.locator("summary", { hasText: "ann" }).click();
   await accessible("account menu");
   await t.button("Sign out").click();
   await heading("Sign in");

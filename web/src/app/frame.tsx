@@ -1,7 +1,7 @@
 // The frame around every page: navigation, account and region, time range, keys, toasts.
 import type { ComponentType } from "preact";
 import { Component } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 
 import { control } from "../api/client";
 import { Asking } from "../ui/ask";
@@ -57,9 +57,13 @@ function Navigation() {
 }
 
 function AccountMenu({ user }: { user: string }) {
+  const menu = useRef<HTMLDetailsElement>(null);
+  useEffect(() => {
+    if (menu.current) menu.current.open = false;
+  }, [route.value.path.join("/")]);
   return (
-    <details class="menu-box" onFocusOut={(e) => closeOnLeave(() => (e.currentTarget.open = false))(e)}>
-      <summary aria-label={"Account menu of " + user}>{user}</summary>
+    <details ref={menu} class="menu-box" onFocusOut={(e) => closeOnLeave(() => (e.currentTarget.open = false))(e)}>
+      <summary title={"Account of " + user}>{user} <span aria-hidden="true">▾</span></summary>
       <div class="popover" tabIndex={-1}>
         <p><strong>{user}</strong><br /><small>account {account.value}</small></p>
         <a href={href(["keys"])}>Keys and policies</a>

@@ -28,6 +28,9 @@ const ills: [string, string][] = [
   ["fogwatch_log_events_lost", "log events lost to damage"],
   ["fogwatch_log_seal_failures_total", "segments that the disk refused"],
   ["fogwatch_metric_chunks_damaged", "metric chunks that failed their check"],
+  ["fogwatch_disk_faults_total", "times the disk refused"],
+  ["fogwatch_disk_budget_exceeded", "budget that cannot be kept: nothing is left that may go"],
+  ["fogwatch_disk_budget_drops_total", "ranges of time deleted to keep the budget"],
 ];
 
 type Figures = Map<string, number>;
@@ -49,8 +52,8 @@ export default function Storage() {
   const [changing, setChanging] = useState<LogGroup>();
   const at = (name: string) => own.value?.get(name);
   const shown = useMemo(() => parts.filter(([name]) => own.value?.has(name)).map(([name, title]) => ({ title, bytes: own.value!.get(name)! })), [own.value]);
-  const used = at("fogwatch_storage_used_bytes") ?? shown.reduce((n, p) => n + p.bytes, 0);
-  const limit = at("fogwatch_storage_max_bytes");
+  const used = at("fogwatch_disk_used_bytes") ?? shown.reduce((n, p) => n + p.bytes, 0);
+  const limit = at("fogwatch_disk_budget_bytes");
   const free = at("fogwatch_disk_free_bytes");
   const wrong = ills.filter(([name]) => (at(name) ?? 0) > 0);
   const failing = Object.entries(health.value?.checks ?? {}).filter(([, c]) => c.status !== "ok");
@@ -64,7 +67,7 @@ export default function Storage() {
     <Page title="Disk and retention">
       {own.error && <Problem error={own.error} />}
       <div class="stats">
-        <Stat label="Used" value={formatBytes(used)} note={limit ? `of ${formatBytes(limit)}: the oldest goes first` : "no limit is set"} {...(limit && used > 0.9 * limit ? { tone: "warn" as const } : {})} />
+        <Stat label="Used" value={formatBytes(used)} note={limit ? `of ${formatBytes(limit)}: the oldest goes first` : "no budget is set (--max-bytes)"} {...(limit && used > 0.9 * limit ? { tone: "warn" as const } : {})} />
         {free !== undefined && <Stat label="Free on the disk" value={formatBytes(free)} />}
         <Stat label="Log events in memory" value={formatNumber(at("fogwatch_log_head_events") ?? 0)} note="in the write-ahead log, not yet in a segment" />
         <Stat label="State" value={failing.length + wrong.length === 0 ? "well" : "look below"} tone={failing.length + wrong.length === 0 ? "ok" : "bad"} />
