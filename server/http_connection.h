@@ -120,6 +120,7 @@ class Connection {
   Task<bool> read_raw(std::span<char> into, std::size_t& n);
   Task<bool> read_sealed(std::span<char> into, std::size_t& n);
   Task<bool> rest();
+  bool has_unread_input();
   bool admits_body();
   void count_body();
   void forget_body();

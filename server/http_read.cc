@@ -81,9 +81,17 @@ Task<bool> Connection::rest() {
   out_ = std::string();
   carry_ = std::string();
   if (tls_) tls_->release_buffers();
+  if (shard.options->pressure != nullptr) shard.options->pressure->note_rest();
   error_code error;
   co_await socket.async_wait(Socket::wait_read, asio::redirect_error(kAwait, error));
   co_return !error;
+}
+
+// The server stops, and a request had arrived before anybody looked: it is still served.
+bool Connection::has_unread_input() {
+  if (!shard.draining || timed_out || phase != Phase::kIdle) return false;
+  error_code error;
+  return socket.available(error) > 0 && !error;
 }
 
 Task<bool> Connection::read_head() {
@@ -139,6 +147,7 @@ Task<bool> Connection::read_head() {
       const bool woken = co_await rest();
       if (woken) continue;
     }
+    if (!came && has_unread_input()) continue;
     if (!came) {
       if (timed_out && phase == Phase::kHead) fault_ = Fault{408, "the request head took too long"};
       co_return false;

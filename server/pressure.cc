@@ -17,6 +17,8 @@ constexpr std::size_t kBodyBytesUnlimited = 512u << 20;
 constexpr std::size_t kBodyBytesLeast = 32u << 20;
 // Asking the allocator to give back what it keeps walks its heaps: not every second.
 constexpr std::int64_t kTrimSeconds = 5;
+// Some 20 KiB each: a crowd worth the walk.
+constexpr std::uint64_t kRestsPerTrim = 500;
 
 std::size_t body_bytes_max(std::uint64_t memory_limit) {
   if (memory_limit == 0) return kBodyBytesUnlimited;
@@ -49,8 +51,11 @@ Pressure::Pressure(std::uint64_t memory_limit_bytes)
 void Pressure::tick(Timestamp) {
   std::uint64_t resident = resident_bytes_of_process();
   const auto now_s = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
-  if (memory_limit_bytes_ != 0 && resident > memory_limit_bytes_ && now_s - trimmed_s_ >= kTrimSeconds) {
+  const std::uint64_t rests = rests_.load(std::memory_order_relaxed);
+  const bool is_over = memory_limit_bytes_ != 0 && resident > memory_limit_bytes_;
+  if ((is_over || rests - rests_trimmed_ >= kRestsPerTrim) && now_s - trimmed_s_ >= kTrimSeconds) {
     trimmed_s_ = now_s;
+    rests_trimmed_ = rests;
 #ifdef __GLIBC__
     ::malloc_trim(0);
 #endif

@@ -31,6 +31,8 @@ class Pressure final : public Worker {
   bool memory_is_short() const { return memory_short_.load(std::memory_order_relaxed); }
   void count_body(std::int64_t difference_bytes) { body_bytes_.fetch_add(difference_bytes, std::memory_order_relaxed); }
 
+  // A connection has given its memory to the allocator; after a crowd of them it goes back to the system.
+  void note_rest() { rests_.fetch_add(1, std::memory_order_relaxed); }
   void note_shed() { shed_.fetch_add(1, std::memory_order_relaxed); }
 
   std::uint64_t shed() const { return shed_.load(std::memory_order_relaxed); }
@@ -53,6 +55,8 @@ class Pressure final : public Worker {
   std::atomic<bool> memory_short_{false};
   std::atomic<std::uint64_t> resident_bytes_{0};
   std::atomic<std::uint64_t> shed_{0};
+  std::atomic<std::uint64_t> rests_{0};
+  std::uint64_t rests_trimmed_ = 0;
   std::int64_t trimmed_s_ = 0;
 };
 

@@ -111,7 +111,7 @@ FileStamp stamp_of(const std::filesystem::path& file) {
 Status configure(SSL_CTX* context) {
   SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE |
                                    SSL_OP_PRIORITIZE_CHACHA | SSL_OP_IGNORE_UNEXPECTED_EOF);
-  SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   const bool ok =
       SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1 &&
       SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM:ECDHE+CHACHA20") == 1 &&
@@ -326,6 +326,8 @@ void TlsSession::sent(std::size_t n) {
 }
 
 void TlsSession::release_buffers() {
+  // Not SSL_MODE_RELEASE_BUFFERS, which does this after every record.
+  if (SSL_pending(ssl_) == 0 && SSL_has_pending(ssl_) == 0) static_cast<void>(SSL_free_buffers(ssl_));
   if (begin_ == end_) in_.reset();
   if (out_.empty()) out_ = std::string();
 }
