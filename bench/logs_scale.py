@@ -273,7 +273,7 @@ class Watch(threading.Thread):
         return self.seen
 
 
-def one_size(build, events, more, rounds, place):
+def one_size(build, events, more, rounds, place, workload=None):
     folder = pathlib.Path(tempfile.mkdtemp(prefix="fogwatch-scale-", dir=place))
     bench = Bench(build, folder)
     result = {"events": events, "load": os.getloadavg()[0]}
@@ -402,7 +402,7 @@ def main():
     results, extra = [], None
     sizes = [int(n) for n in options.events.split(",")]
     for n in sizes:
-        bench, put, result = one_size(build, n, more, options.rounds if n < 20_000_000 else min(options.rounds, 3), options.folder)
+        bench, put, result = one_size(build, n, more, options.rounds if n < 20_000_000 else min(options.rounds, 3), options.folder, workload)
         try:
             if n == (5_000_000 if 5_000_000 in sizes else sizes[-1]):
                 extra = more_checks(bench, put, result["events_per_cpu_s"])
