@@ -39,6 +39,8 @@ constexpr std::uint64_t kDenseMax = 1u << 20;
 struct Encoded {
   const std::uint32_t* ids = nullptr;  // by position in sel; in the batch's arena or the column itself
   std::uint64_t size = 1;
+  // Where each number stands in one stretch, number by number: the ends of them.
+  std::vector<std::uint32_t> run_ends;
 };
 
 // Numbers for keys that are read one by one; key_of(row) gives something to hash, or nothing for null.
@@ -112,7 +114,7 @@ Encoded encode(const Vec& vec, Batch& batch, bool forwards) {
     case Vec::Kind::kInt:
       own = fresh();
       if (whole && vec.present == nullptr) {
-        // Bins of time come in long runs.
+        // Bins of time come in long runs, mostly one a bin.
         std::unordered_map<std::int64_t, std::uint32_t> index;
         for (std::size_t k = 0; k < n;) {
           const std::int64_t key = vec.ints[k];
@@ -120,8 +122,10 @@ Encoded encode(const Vec& vec, Batch& batch, bool forwards) {
           const std::size_t begin = k++;
           while (k < n && vec.ints[k] == key) ++k;
           std::fill(own + begin, own + k, id);
+          out.run_ends.push_back(static_cast<std::uint32_t>(k));
         }
         out.size = index.size();
+        if (out.run_ends.size() != index.size()) out.run_ends.clear();
         break;
       }
       out.size = number_keys<std::int64_t>(sel, own, [&](std::uint32_t row) {
@@ -200,6 +204,19 @@ Numbered number_groups(const std::uint32_t* ids, std::size_t n, std::size_t size
   return out;
 }
 
+// The same for stretches, of rows that are read as they lie: the last stretch is the newest.
+Numbered number_runs(const std::vector<std::uint32_t>& run_ends) {
+  Numbered out;
+  const std::size_t runs = run_ends.size();
+  out.group_of.resize(runs);
+  for (std::size_t run = runs; run-- > 0;) {
+    out.group_of[run] = static_cast<std::uint32_t>(out.first.size());
+    out.first.push_back(run_ends[run] - 1);
+    out.sizes.push_back(run_ends[run] - (run == 0 ? 0 : run_ends[run - 1]));
+  }
+  return out;
+}
+
 std::vector<std::uint32_t> groups_of(const Numbered& numbered, const std::uint32_t* ids, std::size_t n) {
   std::vector<std::uint32_t> gids(n);
   const std::uint32_t* group_of = numbered.group_of.data();
@@ -208,10 +225,10 @@ std::vector<std::uint32_t> groups_of(const Numbered& numbered, const std::uint32
 }
 
 // Adds one more key column to the combinations so far.
-void combine(Encoded& all, const Encoded& next, std::size_t n, bool forwards, Arena& arena) {
+void combine(Encoded& all, Encoded next, std::size_t n, bool forwards, Arena& arena) {
   if (next.size == 1) return;
   if (all.size == 1) {
-    all = next;
+    all = std::move(next);
     return;
   }
   auto* ids = arena.array<std::uint32_t>(n);
@@ -223,6 +240,7 @@ void combine(Encoded& all, const Encoded& next, std::size_t n, bool forwards, Ar
       for (std::size_t k = 0; k < n; ++k) used[k] = numbered.group_of[all.ids[k]];
       all.ids = used;
       all.size = numbered.first.size();
+      all.run_ends.clear();
     }
     if (all.size * next.size > kDenseMax) {
       std::unordered_map<std::uint64_t, std::uint32_t> sparse;
@@ -232,6 +250,7 @@ void combine(Encoded& all, const Encoded& next, std::size_t n, bool forwards, Ar
       }
       all.ids = ids;
       all.size = sparse.size();
+      all.run_ends.clear();
       return;
     }
   }
@@ -239,6 +258,7 @@ void combine(Encoded& all, const Encoded& next, std::size_t n, bool forwards, Ar
   for (std::size_t k = 0; k < n; ++k) ids[k] = all.ids[k] * width + next.ids[k];
   all.ids = ids;
   all.size *= next.size;
+  all.run_ends.clear();
 }
 
 }  // namespace
@@ -273,8 +293,13 @@ void GroupTable::add(Batch& batch) {
     numbered.sizes = {static_cast<std::uint32_t>(n)};
     if (rows_wanted) gids.resize(n);
   } else {
-    numbered = number_groups(all.ids, n, all.size, forwards);
-    if (rows_wanted) gids = groups_of(numbered, all.ids, n);
+    numbered = !all.run_ends.empty() ? number_runs(all.run_ends) : number_groups(all.ids, n, all.size, forwards);
+    if (rows_wanted && !all.run_ends.empty()) {
+      gids.reserve(n);
+      for (std::size_t run = 0; run < all.size; ++run) gids.resize(all.run_ends[run], numbered.group_of[run]);
+    } else if (rows_wanted) {
+      gids = groups_of(numbered, all.ids, n);
+    }
   }
   groups_ = numbered.first.size();
   for (std::size_t g = 0; g < groups_; ++g)

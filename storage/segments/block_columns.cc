@@ -83,6 +83,13 @@ void spread(LogColumn& column, const RowSet& present, std::size_t n) {
 
 }  // namespace
 
+RowSet TemplateRows::rows_of(const std::vector<std::uint8_t>& chosen) const {
+  RowSet set(codes8.size() + codes32.size(), false);
+  mark_rows(codes8, chosen, set);
+  mark_rows(codes32, chosen, set);
+  return set;
+}
+
 // The rows whose template has a hole for the column.
 const std::shared_ptr<const RowSet>& BlockReader::rows_with(std::uint32_t column) {
   std::shared_ptr<const RowSet>& known = rows_with_[column];
@@ -90,33 +97,12 @@ const std::shared_ptr<const RowSet>& BlockReader::rows_with(std::uint32_t column
   known = cached<RowSet>(PieceKind::kPresence, column);
   if (known != nullptr) return known;
   const std::vector<Template>& shapes = templates_->shapes;
-  std::vector<std::uint8_t> has(std::max<std::size_t>(shapes.size(), 256));
+  std::vector<std::uint8_t> has(shapes.size());
   for (std::size_t t = 0; t < shapes.size(); ++t)
     for (const std::uint32_t c : shapes[t].columns)
       if (c == column) has[t] = 1;
-  auto made = std::make_shared<RowSet>(rows(), false);
-  RowSet& set = *made;
-  std::vector<std::uint64_t>& words = set.words();
-  const auto fill = [&](const auto& codes) {
-    const std::size_t whole = codes.size() / 64 * 64;
-    for (std::size_t row = 0; row < whole; row += 64) {
-      std::uint64_t word = 0;
-      for (std::size_t part = 0; part < 64; part += 8) {
-        std::uint64_t bytes = 0;  // eight times 0 or 1, gathered into eight bits by a multiplication
-        for (std::size_t i = 0; i < 8; ++i) bytes |= static_cast<std::uint64_t>(has[codes[row + part + i]]) << (8 * i);
-        word |= (bytes * 0x0102040810204080ull >> 56) << part;
-      }
-      words[row / 64] = word;
-    }
-    for (std::size_t row = whole; row < codes.size(); ++row)
-      words[row / 64] |= static_cast<std::uint64_t>(has[codes[row]]) << (row % 64);
-  };
-  if (templates_->codes8.empty())
-    fill(templates_->codes32);
-  else
-    fill(templates_->codes8);
-  known = std::move(made);
-  keep(PieceKind::kPresence, column, known, rows() / 8);
+  known = std::make_shared<const RowSet>(templates_->rows_of(has));
+  if (directory_->columns[column].encoding != Encoding::kText) keep(PieceKind::kPresence, column, known, rows() / 8);
   return known;
 }
 

@@ -16,8 +16,10 @@ void BlockReader::put_together(std::size_t row, std::string& out) const {
 
 namespace {
 
-constexpr std::size_t kSingleRowsMax = 64;     // rows read one by one before whole columns are decoded
-constexpr std::size_t kRowsPerPointRead = 128;  // below one row wanted in so many, values are read singly
+// So many rows of a block are read singly; for more, whole columns are decoded, which takes as long.
+constexpr std::size_t kSingleRowsMax = 24;
+// The same for rows that come one by one, nobody knows how many.
+constexpr std::size_t kFirstRowsMax = 8;
 
 // The number of rows of the set before `row`.
 std::size_t rank_of(const RowSet& set, std::size_t row) {
@@ -56,7 +58,7 @@ Status BlockReader::append_singly(std::size_t row, std::string& out) {
 
 Status BlockReader::rebuild(std::size_t row, std::string& out) {
   TRYV(load_templates());
-  if (single_rows_ < kSingleRowsMax) {
+  if (single_rows_ < kFirstRowsMax) {
     ++single_rows_;
     return append_singly(row, out);
   }
@@ -67,19 +69,22 @@ Status BlockReader::rebuild(std::size_t row, std::string& out) {
 }
 
 Status BlockReader::load_columns_of(const RowSet& wanted) {
+  // Columns of all kinds: too much to keep for later queries.
+  bulk_ = true;
   std::vector<char> used(templates_->shapes.size());
   wanted.visit([&](std::size_t row) { used[templates_->of(row)] = 1; });
   for (std::size_t t = 0; t < used.size(); ++t)
     if (used[t] != 0)
       for (const std::uint32_t column : templates_->shapes[t].columns)
         if (physical_[column] == nullptr) TRYV(physical(column));
+  bulk_ = false;
   return Ok{};
 }
 
 Result<std::shared_ptr<const LogColumn>> BlockReader::rebuild_all(const RowSet& wanted) {
   TRYV(load_templates());
   const std::size_t n = wanted.count();
-  const bool singly = n < rows() / kRowsPerPointRead;
+  const bool singly = n <= kSingleRowsMax;
   if (!singly) TRYV(load_columns_of(wanted));
   auto text = std::make_shared<LogColumn>();
   text->type = LogColumnType::kText;

@@ -28,11 +28,31 @@ struct TemplateRows {
   std::vector<std::uint32_t> codes32;
 
   std::uint32_t of(std::size_t row) const { return codes8.empty() ? codes32[row] : codes8[row]; }
+  // The rows of the chosen templates: `chosen` has a 1 for each of them.
+  RowSet rows_of(const std::vector<std::uint8_t>& chosen) const;
 };
 
 using SectionBytes = std::shared_ptr<const std::string>;
 
 Error damaged(const char* what);
+
+// Sets the bits of the rows whose code has a 1 in `chosen`, which has an entry for every code.
+template <typename Code>
+void mark_rows(const std::vector<Code>& codes, const std::vector<std::uint8_t>& chosen, RowSet& set) {
+  std::vector<std::uint64_t>& words = set.words();
+  const std::size_t whole = codes.size() / 64 * 64;
+  for (std::size_t row = 0; row < whole; row += 64) {
+    std::uint64_t word = 0;
+    for (std::size_t part = 0; part < 64; part += 8) {
+      std::uint64_t bytes = 0;  // eight times 0 or 1, gathered into eight bits by a multiplication
+      for (std::size_t i = 0; i < 8; ++i) bytes |= static_cast<std::uint64_t>(chosen[codes[row + part + i]]) << (8 * i);
+      word |= (bytes * 0x0102040810204080ull >> 56) << part;
+    }
+    words[row / 64] |= word;
+  }
+  for (std::size_t row = whole; row < codes.size(); ++row)
+    words[row / 64] |= static_cast<std::uint64_t>(chosen[codes[row]]) << (row % 64);
+}
 // Where `needle` begins in the text, from a position on; npos: nowhere.
 std::size_t find_in(std::string_view text, std::string_view needle, std::size_t from);
 
@@ -81,7 +101,7 @@ class BlockReader final : public LogBlock, public MessageSearch {
     return scope_.cache == nullptr ? nullptr : scope_.cache->find<T>({block_->id, kind, index});
   }
   void keep(PieceKind kind, std::uint64_t index, std::shared_ptr<const void> piece, std::size_t bytes) const {
-    if (scope_.cache != nullptr) scope_.cache->add({block_->id, kind, index}, std::move(piece), bytes);
+    if (scope_.cache != nullptr && !bulk_) scope_.cache->add({block_->id, kind, index}, std::move(piece), bytes);
   }
 
   Status load_directory();
@@ -121,6 +141,7 @@ class BlockReader final : public LogBlock, public MessageSearch {
   std::vector<std::shared_ptr<const RowSet>> rows_with_;
   std::vector<std::shared_ptr<const PhysicalColumn>> physical_;
   std::map<std::uint32_t, SectionBytes> raw_;  // columns that were looked into but not decoded
+  bool bulk_ = false;            // nothing that is loaded now goes to the cache
   std::size_t single_rows_ = 0;  // put together by append_message so far
   std::vector<std::int64_t> times_;
   std::vector<std::uint32_t> batch_codes_;

@@ -167,14 +167,9 @@ Result<std::shared_ptr<const RowSet>> BlockReader::containing(std::uint32_t inde
       any = any || hit[i] != 0;
     }
     if (!any) return std::shared_ptr<const RowSet>(result);
-    std::vector<std::uint64_t>& words = result->words();
-    const auto mark = [&](const auto& codes) {
-      for (std::size_t row = 0; row < codes.size(); ++row)
-        words[row / 64] |= static_cast<std::uint64_t>(hit[codes[row]]) << (row % 64);
-    };
-    mark(column.codes8);
-    mark(column.codes16);
-    mark(column.codes32);
+    mark_rows(column.codes8, hit, *result);
+    mark_rows(column.codes16, hit, *result);
+    mark_rows(column.codes32, hit, *result);
     *result &= column.present;
   } else if (column.type == LogColumnType::kText) {
     const std::string_view bytes = column.bytes;
@@ -205,10 +200,10 @@ Result<std::shared_ptr<const RowSet>> BlockReader::containing(std::uint32_t inde
 // Keeps, of the rows whose template is in scope, those that hold the needle in one value or in the
 // template. Rows of other templates stay.
 Status BlockReader::narrow_needle(std::string_view needle, const std::vector<char>& scope, RowSet& keep) {
-  std::vector<char> used(templates_->shapes.size());
-  keep.visit([&](std::size_t row) { used[templates_->of(row)] = 1; });
-  std::vector<char> stays(templates_->shapes.size());   // every row of the template
-  std::vector<char> searched(templates_->shapes.size());
+  const bool all_rows = keep.all();
+  std::vector<char> used(templates_->shapes.size(), all_rows ? 1 : 0);
+  if (!all_rows) keep.visit([&](std::size_t row) { used[templates_->of(row)] = 1; });
+  std::vector<std::uint8_t> stays(templates_->shapes.size());  // every row of the template
   std::map<std::uint32_t, std::shared_ptr<const RowSet>> found;
   for (std::size_t t = 0; t < templates_->shapes.size(); ++t) {
     if (used[t] == 0) continue;
@@ -220,7 +215,6 @@ Status BlockReader::narrow_needle(std::string_view needle, const std::vector<cha
       stays[t] = 1;
       continue;
     }
-    searched[t] = 1;
     for (const std::uint32_t column : shape.columns) {
       auto& hits = found[column];
       if (hits == nullptr) {
@@ -228,16 +222,10 @@ Status BlockReader::narrow_needle(std::string_view needle, const std::vector<cha
       }
     }
   }
+  // A row holds values only of columns in its own template, so hits of all columns may be joined.
   RowSet result(rows(), false);
-  bool any_stays = false;
-  for (std::size_t t = 0; t < templates_->shapes.size(); ++t) any_stays = any_stays || stays[t] != 0;
-  // A row holds values only of columns in its own template, so hits of all columns may be joined;
-  // rows of templates that were not searched are replaced below.
+  if (std::find(stays.begin(), stays.end(), 1) != stays.end()) result = templates_->rows_of(stays);
   for (const auto& entry : found) result |= *entry.second;
-  if (any_stays)
-    keep.visit([&](std::size_t row) {
-      if (stays[templates_->of(row)] != 0) result.set(row);
-    });
   keep &= result;
   return Ok{};
 }
@@ -336,14 +324,9 @@ Status BlockReader::narrow_rows(const LogPredicate& predicate, RowSet& keep) {
     case LogColumnType::kDictionary: {
       std::vector<std::uint8_t> hit(column->dictionary.size());
       for (std::size_t i = 0; i < hit.size(); ++i) hit[i] = text_holds(column->dictionary[i]) ? 1 : 0;
-      std::vector<std::uint64_t>& words = result.words();
-      const auto mark = [&](const auto& codes) {
-        for (std::size_t row = 0; row < codes.size(); ++row)
-          words[row / 64] |= static_cast<std::uint64_t>(hit[codes[row]]) << (row % 64);
-      };
-      mark(column->codes8);
-      mark(column->codes16);
-      mark(column->codes32);
+      mark_rows(column->codes8, hit, result);
+      mark_rows(column->codes16, hit, result);
+      mark_rows(column->codes32, hit, result);
       break;
     }
     case LogColumnType::kText:

@@ -43,10 +43,14 @@ class IntList {
   }
 
  private:
+  std::uint64_t lane(std::size_t k, std::size_t i) const {
+    return static_cast<std::uint64_t>(static_cast<unsigned char>(lanes_[k * n_ + i])) << (8 * k);
+  }
   std::uint64_t stored(std::size_t i) const {
+    if (width_ == 1) return lane(0, i);
+    if (width_ == 2) return lane(0, i) | lane(1, i);
     std::uint64_t v = 0;
-    for (std::size_t lane = 0; lane < width_; ++lane)
-      v |= static_cast<std::uint64_t>(static_cast<unsigned char>(lanes_[lane * n_ + i])) << (8 * lane);
+    for (std::size_t k = 0; k < width_; ++k) v |= lane(k, i);
     return v;
   }
   std::uint64_t difference(std::size_t i) const {
@@ -76,7 +80,8 @@ struct PackedList {
   }
 };
 
-bool append_text_of(ByteReader& in, std::size_t n, std::size_t rank, std::string& out) {
+// Text number `rank` of a list; `in` is behind the list afterwards.
+bool read_text(ByteReader& in, std::size_t n, std::size_t rank, std::string& text) {
   const auto mode = in.fixed<std::uint8_t>();
   if (!in.ok() || mode > 1) return false;
   if (mode == 1) {
@@ -85,41 +90,47 @@ bool append_text_of(ByteReader& in, std::size_t n, std::size_t rank, std::string
     std::size_t digit = 0;
     for (const char c : list.mask) {
       if (c != 0) {
-        out += c;
+        text += c;
         continue;
       }
       const auto byte = static_cast<unsigned char>(list.data[rank * list.width + digit / 2]);
-      out += kDigits[digit % 2 == 0 ? byte >> 4 : byte & 15];
+      text += kDigits[digit % 2 == 0 ? byte >> 4 : byte & 15];
       ++digit;
     }
     return true;
   }
   IntList lengths;
   if (!lengths.read(in, n)) return false;
+  const std::size_t most = in.rest().size();
   std::size_t begin = 0;
   std::size_t size = 0;
+  std::size_t end = 0;
   std::size_t i = 0;
-  bool sane = true;
-  const std::string_view texts = in.rest();
   lengths.each([&](std::int64_t length) {
-    begin += size;
-    sane = length >= 0 && static_cast<std::uint64_t>(length) <= texts.size() - begin;
-    size = sane ? static_cast<std::size_t>(length) : 0;
-    return sane && i++ < rank;
+    if (length < 0 || static_cast<std::uint64_t>(length) > most - end) {
+      end = SIZE_MAX;
+      return false;
+    }
+    if (i++ == rank) {
+      begin = end;
+      size = static_cast<std::size_t>(length);
+    }
+    end += static_cast<std::size_t>(length);
+    return true;
   });
-  if (sane) out.append(texts.substr(begin, size));
-  return sane;
+  if (end > most || i != n) return false;
+  text.append(in.raw(end).substr(begin, size));
+  return true;
 }
 
-bool append_entry(std::string_view bytes, std::size_t n, std::size_t rank, std::string& out) {
-  ByteReader in(bytes);
-  const std::uint64_t entries = in.varint();
-  if (!in.ok() || entries == 0 || entries > n) return false;
+bool append_entry(ByteReader in, std::size_t n, std::size_t rank, std::string& out) {
+  const std::uint64_t entries64 = in.varint();
+  if (!in.ok() || entries64 == 0 || entries64 > n) return false;
+  const auto entries = static_cast<std::size_t>(entries64);
   // The codes lie behind the texts.
   ByteReader behind = in;
-  std::vector<std::uint32_t> offsets;
-  std::string texts;
-  if (!decode_texts(behind, static_cast<std::size_t>(entries), offsets, texts)) return false;
+  std::string first;
+  if (!read_text(behind, entries, 0, first)) return false;
   IntList codes;
   if (!codes.read(behind, n)) return false;
   std::uint64_t code = 0;
@@ -134,9 +145,7 @@ bool append_entry(std::string_view bytes, std::size_t n, std::size_t rank, std::
       return i++ < rank;
     });
   }
-  if (code >= entries) return false;
-  out.append(std::string_view(texts).substr(offsets[code], offsets[code + 1] - offsets[code]));
-  return true;
+  return code < entries && read_text(in, entries, static_cast<std::size_t>(code), out);
 }
 
 }  // namespace
@@ -166,8 +175,8 @@ bool append_value(Encoding encoding, std::string_view bytes, std::size_t n, std:
       out.append(text, kIsoTimeSize);
       return true;
     }
-    case Encoding::kDictionary: return append_entry(bytes, n, rank, out);
-    case Encoding::kText: return append_text_of(in, n, rank, out);
+    case Encoding::kDictionary: return append_entry(in, n, rank, out);
+    case Encoding::kText: return read_text(in, n, rank, out);
   }
   return false;
 }
