@@ -306,7 +306,7 @@ MetricStore::Stats Engine::stats() const {
   stats.chunks_written = chunks_written_;
   stats.flushes = flushes_;
   stats.roll_ups = roll_ups_;
-  stats.chunks_damaged = damaged_ + damaged_parts();
+  stats.chunks_damaged = damaged_ + damaged_parts() - damaged_parts_before_;
   for (const auto& [key, bucket] : parts_)
     for (const auto& part : bucket.parts) stats.bytes_on_disk += part->bytes();
   return stats;

@@ -125,6 +125,7 @@ class Engine final : public MetricStore, public OldestFirst {
   const Options options_;
   Wal& wal_;
   const Clock& clock_;
+  const std::uint64_t damaged_parts_before_ = damaged_parts();
 
   mutable std::shared_mutex mutex_;
   Catalogue catalogue_;

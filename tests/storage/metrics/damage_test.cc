@@ -67,7 +67,7 @@ TEST_F(MetricDamage, of_a_part_costs_that_part) {
   const std::uint64_t before = metrics::damaged_parts();
   const std::string noise(8192, '\x5a');
   for (const std::string damage : {"header", "page", "cut", "nothing"}) {
-    const fs::path kept = folder / "kept";
+    const fs::path kept = folder.string() + ".kept";
     fs::copy_file(parts[0], kept, fs::copy_options::overwrite_existing);
     {
       std::fstream file(parts[0], std::ios::in | std::ios::out | std::ios::binary);
@@ -109,9 +109,10 @@ TEST_F(MetricDamage, of_the_series_file_brings_its_good_copy) {
     std::fstream out(file, std::ios::in | std::ios::out | std::ios::binary);
     out << std::string(5000, 'x');
   }
-  fs::copy_file(file, folder / "noise");
+  fs::copy_file(file, fs::path(folder.string() + ".noise"));
   store.reset();
-  fs::copy_file(folder / "noise", file, fs::copy_options::overwrite_existing);
+  fs::copy_file(fs::path(folder.string() + ".noise"), file, fs::copy_options::overwrite_existing);
+  fs::remove(folder.string() + ".noise");
   for (const char* suffix : {"-wal", "-shm"}) fs::remove(file.string() + suffix);
   open();
   EXPECT_EQ(values("before", kNow), 1u);
