@@ -1,6 +1,7 @@
 #include "query/alarm_rules/time_zone.h"
 
 #include <charconv>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 
@@ -116,7 +117,10 @@ Result<TimeZone> TimeZone::find(std::string_view name) {
     return Error::invalid("unknown time zone");
   }
   if (!safe_zone_name(name)) return Error::invalid("unknown time zone");
-  std::ifstream file("/usr/share/zoneinfo/" + std::string(name), std::ios::binary);
+  const std::filesystem::path path = "/usr/share/zoneinfo/" + std::string(name);
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(path, ignored)) return Error::invalid("unknown time zone");  // "Europe" is a folder
+  std::ifstream file(path, std::ios::binary);
   const std::string bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
   constexpr std::size_t kHeader = 44;
   if (bytes.size() < kHeader || bytes.substr(0, 4) != "TZif" || bytes[4] < '2')
