@@ -202,6 +202,27 @@ bool Pipeline::guard(Work& work) {
   return true;
 }
 
+namespace {
+
+// A neighbour's clients read a refusal in their service's own form.
+http::Response refusal_for_neighbour(const Gate::Refusal& refusal, const http::Request& request, std::string_view name, const std::string& request_id) {
+  const bool is_form = request.header("content-type").starts_with("application/x-www-form-urlencoded") || request.target.find("Action=") != std::string_view::npos;
+  if (!is_form) return plain(refusal.status, refusal.code, refusal.message);
+  const bool is_ec2 = name == "ec2";
+  const std::string_view code = refusal.code == "AccessDeniedException" ? (is_ec2 ? "UnauthorizedOperation" : "AccessDenied") : "SignatureDoesNotMatch";
+  http::Response response;
+  response.status = refusal.status;
+  response.set("Content-Type", "text/xml");
+  const std::string message = neighbours::escape_xml(refusal.message);
+  response.body = is_ec2 ? fmt::format("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Errors><Error><Code>{}</Code><Message>{}</Message></Error></Errors>"
+                                       "<RequestID>{}</RequestID></Response>", code, message, request_id)
+                         : fmt::format("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ErrorResponse><Error><Type>Sender</Type><Code>{}</Code><Message>{}</Message></Error>"
+                                       "<RequestId>{}</RequestId></ErrorResponse>", code, message, request_id);
+  return response;
+}
+
+}  // namespace
+
 // True, and answered: the gate has refused this one.
 bool Pipeline::refused(Work& work, const Gate::Visitor& visitor) {
   if (visitor.identity) return false;
@@ -265,7 +286,13 @@ bool Pipeline::neighbour(Work& work) {
     }
     const auto visitor = name == "sts" && operation == "GetCallerIdentity" ? parts_.gate->visitor(request, {})
                                                                           : parts_.gate->admit(request, {}, fmt::format("{}:{}", name, operation));
-    if (refused(work, visitor)) return true;
+    if (!visitor.identity) {
+      work.own_name = name;
+      work.error = visitor.refusal.code;
+      work.request_id = parts_.request_ids.uuid();
+      finish(work, refusal_for_neighbour(visitor.refusal, request, name, work.request_id));
+      return true;
+    }
   }
   work.own_name = name;
   work.request_id = parts_.request_ids.uuid();

@@ -40,7 +40,8 @@ def test_deliveries_reach_only_public_addresses_whatever_names_answer(tmp_path):
     assert reached == {"203.0.113.5"}, world["seen"]
     assert {"/ok", "/ok2", "/redirect"} <= paths, "the attack could not have been seen"
     assert "/redirected" not in paths
-    assert world["asked"]["flip.test"] > 2 and world["asked"]["both.test"] >= 1
+    # One answer serves judging and connecting alike: a flip between the two has no place to happen.
+    assert all(world["asked"].get(name, 0) >= 1 for name in ("flip.test", "flop.test", "both.test", "mapped.test", "loop6.test"))
 
 
 # --- names that mean something to others --------------------------------------------------------------

@@ -69,10 +69,10 @@ TEST_F(KeysTest, what_is_wrong_is_said_with_its_place) {
       {"{}", "is not {\"keys\": [...]}"},
       {R"({"keys": [1]})", "key 1: is not an object"},
       {R"({"keys": [{"name": "a/b"}]})", "key 1: \"name\" is not a user name of 1 to 64 letters, digits and _+=,.@-"},
-      {R"({"keys": [{"name": "a", "access_key": "short"}]})", "key 1: \"access_key\" is not 12 to 128 letters and digits"},
-      {R"({"keys": [{"name": "a", "access_key": "AKIA00000001", "secret_key": "short"}]})", "key 1: \"secret_key\" has fewer than 16 characters"},
+      {R"({"keys": [{"name": "a", "account": "000000000000", "access_key": "short"}]})", "key 1: \"access_key\" is not 12 to 128 letters and digits"},
+      {R"({"keys": [{"name": "a", "account": "000000000000", "access_key": "AKIA00000001", "secret_key": "short"}]})", "key 1: \"secret_key\" has fewer than 16 characters"},
       {R"({"keys": [{"name": "a", "access_key": "AKIA00000001", "secret_key": "0123456789abcdef", "account": "1"}]})", "key 1: \"account\" is not 12 digits"},
-      {R"({"keys": [{"name": "a", "access_key": "AKIA00000001", "secret_key": "0123456789abcdef", "account": "000000000000", "policies": [{}]}]})", "key 1: policy: the policy has no Statement"},
+      {R"({"keys": [{"name": "a", "access_key": "AKIA00000001", "secret_key": "0123456789abcdef", "account": "000000000000", "policies": [{}]}]})", "key 1: policy 1: the policy has no Statement"},
       {R"({"keys": [{"name": "a", "access_key": "AKIA00000001", "secret_key": "0123456789abcdef", "account": "000000000000"},
                     {"name": "b", "access_key": "AKIA00000001", "secret_key": "0123456789abcdef", "account": "000000000000"}]})", "key 2: is there twice"},
   };
