@@ -17,6 +17,7 @@
 #include "storage/trace_store.h"
 #include "storage/traces/document_pack.h"
 #include "storage/traces/terms.h"
+#include "storage/traces/wrapping.h"
 
 namespace fog::traces {
 
@@ -121,9 +122,9 @@ Result<RunColumns> RunColumns::decode(std::string_view bytes, bool whole) {
   columns.rows.resize(static_cast<std::size_t>(n));
   columns.dead.resize(columns.rows.size());
   std::int64_t before = 0;
-  for (auto& r : columns.rows) r.start_us = before += in.zigzag();
+  for (auto& r : columns.rows) r.start_us = before = wrapping_sum(before, in.zigzag());
   for (auto& r : columns.rows) r.id_low = in.fixed<std::uint64_t>();
-  for (auto& r : columns.rows) r.time_s = r.start_us / 1000000 + in.zigzag();
+  for (auto& r : columns.rows) r.time_s = wrapping_sum(r.start_us / 1000000, in.zigzag());
   for (auto& r : columns.rows) r.response_ms = in.zigzag();
   for (auto& r : columns.rows) r.duration_ms = in.zigzag();
   for (auto& r : columns.rows) r.flags = in.fixed<std::uint8_t>();
@@ -132,16 +133,16 @@ Result<RunColumns> RunColumns::decode(std::string_view bytes, bool whole) {
     if (!in.ok()) return Error::corrupt("run columns: wrong length");
     return columns;
   }
-  for (auto& r : columns.rows) r.first_received_ms = r.start_us / 1000 + in.zigzag();
-  for (auto& r : columns.rows) r.last_received_ms = r.first_received_ms + in.zigzag();
+  for (auto& r : columns.rows) r.first_received_ms = wrapping_sum(r.start_us / 1000, in.zigzag());
+  for (auto& r : columns.rows) r.last_received_ms = wrapping_sum(r.first_received_ms, in.zigzag());
   for (auto& r : columns.rows) {
     const auto first = in.zigzag();
     const auto length = in.zigzag();
     r.first_end_ms = length < 0 ? std::numeric_limits<std::int64_t>::max()
-                                : r.start_us / 1000 + first - 1;
-    r.last_end_ms = length < 0 ? std::numeric_limits<std::int64_t>::min() : r.first_end_ms + length;
+                                : wrapping_sum(r.start_us / 1000 - 1, first);
+    r.last_end_ms = length < 0 ? std::numeric_limits<std::int64_t>::min() : wrapping_sum(r.first_end_ms, length);
   }
-  for (auto& r : columns.rows) r.last_time_us = r.start_us + in.zigzag();
+  for (auto& r : columns.rows) r.last_time_us = wrapping_sum(r.start_us, in.zigzag());
   if (!in.ok() || !in.at_end()) return Error::corrupt("run columns: wrong length");
   return columns;
 }

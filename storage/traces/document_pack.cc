@@ -18,6 +18,7 @@
 #include "storage/base/bytes.h"
 #include "storage/base/hash.h"
 #include "storage/traces/facts.h"
+#include "storage/traces/wrapping.h"
 
 namespace fog::traces {
 
@@ -150,7 +151,7 @@ class Unpacker {
 
   // `text` null: only past it.
   void document(PackedDocument& out, std::string* text) {
-    out.received_ms += in_.zigzag();
+    out.received_ms = wrapping_sum(out.received_ms, in_.zigzag());
     out.lsn += static_cast<std::uint64_t>(in_.zigzag());
     const auto number = in_.varint();
     if (number >= shapes_.size()) {

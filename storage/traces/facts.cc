@@ -11,6 +11,7 @@
 
 #include "storage/base/bytes.h"
 #include "storage/base/hash.h"
+#include "storage/traces/wrapping.h"
 
 namespace fog::traces {
 
@@ -190,9 +191,9 @@ Result<Trace> FactsBlock::trace(std::size_t index) const {
   trace.revision = static_cast<std::uint32_t>(in.varint());
   const auto root = in.zigzag();
   trace.start_us = in.fixed<std::int64_t>();
-  trace.end_us = trace.start_us + in.zigzag();
+  trace.end_us = wrapping_sum(trace.start_us, in.zigzag());
   std::int64_t update = 0;
-  for (auto n = count(); n > 0; --n) trace.updates_ms.push_back(update += in.zigzag());
+  for (auto n = count(); n > 0; --n) trace.updates_ms.push_back(update = wrapping_sum(update, in.zigzag()));
   for (auto n = count(); n > 0; --n) trace.labels.push_back(in.fixed<std::uint64_t>());
   const auto entities = static_cast<std::int64_t>(count());
   trace.entities.reserve(static_cast<std::size_t>(entities));
@@ -201,7 +202,7 @@ Result<Trace> FactsBlock::trace(std::size_t index) const {
     if ((bits & kKindMask) > 2) return Error::corrupt("facts block: unknown kind of entity");
     Entity e;
     std::int64_t parent = -1;
-    if (bits & kHasParent) parent = own - in.zigzag();
+    if (bits & kHasParent) parent = wrapping_difference(own, in.zigzag());
     if (parent < -1 || parent >= entities) return Error::corrupt("facts block: parent out of range");
     const auto kind = static_cast<EntityKind>(bits & kKindMask);
     if (kind == EntityKind::kInferred) {
@@ -230,10 +231,10 @@ Result<Trace> FactsBlock::trace(std::size_t index) const {
       continue;
     }
     e.name = text();
-    e.start_us = trace.start_us + in.zigzag();
+    e.start_us = wrapping_sum(trace.start_us, in.zigzag());
     const auto length = in.zigzag();
-    e.end_us = e.in_progress ? 0 : e.start_us + length;
-    const auto segment = own - in.zigzag();
+    e.end_us = e.in_progress ? 0 : wrapping_sum(e.start_us, length);
+    const auto segment = wrapping_difference(own, in.zigzag());
     if (segment < -1 || segment >= entities) return Error::corrupt("facts block: owner out of range");
     e.segment = static_cast<std::int32_t>(segment);
     if (bits & kHasHttp) {
