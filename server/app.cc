@@ -44,6 +44,8 @@
 #include "server/line_door.h"
 #include "server/outbound.h"
 #include "server/pipeline.h"
+#include "server/pressure.h"
+#include "server/tls.h"
 #include "server/workers.h"
 #include "server/xray_daemon.h"
 #include "storage/base/log.h"
@@ -76,13 +78,36 @@ std::size_t cores() {
   return std::max<std::size_t>(1, static_cast<std::size_t>(CPU_COUNT(&set)));
 }
 
-// A connection is a descriptor, and the usual soft limit of 1024 is soon used up.
-void raise_descriptor_limit() {
+// A connection is a descriptor, and the usual soft limit of 1024 is soon used up. Gives how many
+// connections there can be.
+std::size_t raise_descriptor_limit(std::size_t connections_max) {
+  constexpr std::size_t kForFiles = 512;  // and for the way out
   rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return connections_max;
   limit.rlim_cur = limit.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= connections_max + kForFiles) return connections_max;
+  const std::size_t possible = limit.rlim_cur > 2 * kForFiles ? limit.rlim_cur - kForFiles : limit.rlim_cur / 2;
+  LOG_WARN("the system allows {} open files: {} connections instead of {} (ulimit -n, LimitNOFILE=)", limit.rlim_cur, possible, connections_max);
+  return possible;
 }
+
+// What a container may use is not all the server's to fill: the kernel's share counts too.
+std::uint64_t memory_limit_of(const Config& config) {
+  return config.memory_limit != 0 ? config.memory_limit : memory_limit_of_container() / 100 * 85;
+}
+
+// Reads certificates that were put in place of the old ones.
+class CertificateUpkeep final : public Worker {
+ public:
+  explicit CertificateUpkeep(Certificate& certificate) : certificate_(certificate) {}
+  std::string_view name() const override { return "certificate"; }
+  std::optional<Timestamp> next_due(Timestamp) override { return std::nullopt; }
+  void tick(Timestamp) override { certificate_.reload_if_changed(); }
+
+ private:
+  Certificate& certificate_;
+};
 
 class MetricUpkeep final : public Worker {
  public:
@@ -244,6 +269,10 @@ struct App::Impl {
   std::vector<Resettable*> forgetters;
 
   // The way in.
+  std::unique_ptr<Certificate> certificate;  // null: plain HTTP
+  std::unique_ptr<CertificateUpkeep> certificate_upkeep;
+  std::unique_ptr<Pressure> pressure;
+  std::unique_ptr<Admission> admission;
   RequestLog requests;
   Faults faults{request_ids};
   Delays delays;
@@ -268,6 +297,8 @@ struct App::Impl {
 
   std::filesystem::path below(const char* name) const { return config.ephemeral ? std::filesystem::path() : config.data / name; }
 
+  Status open_certificate();
+  std::string_view scheme() const { return certificate ? "https://" : "http://"; }
   Status open_stores();
   void make_threads();
   Status make_services();
@@ -292,8 +323,9 @@ struct App::Impl {
 };
 
 Result<std::unique_ptr<App>> App::start(const Config& config) {
-  raise_descriptor_limit();
   auto impl = std::make_unique<Impl>(config);
+  impl->config.connections_max = raise_descriptor_limit(config.connections_max);
+  TRYV(impl->open_certificate());
   TRYV(impl->open_stores());
   impl->make_threads();
   TRYV(impl->make_services());
@@ -304,6 +336,12 @@ Result<std::unique_ptr<App>> App::start(const Config& config) {
   impl->build_way_in();
   TRYV(impl->open_doors());
   return std::unique_ptr<App>(new App(std::move(impl)));
+}
+
+Status App::Impl::open_certificate() {
+  if (config.tls_certificate.empty()) return Ok{};
+  TRY(certificate, Certificate::open({.certificate = config.tls_certificate, .key = config.tls_key}));
+  return Ok{};
 }
 
 Status App::Impl::open_stores() {
@@ -476,6 +514,12 @@ void App::Impl::start_workers() {
   workers->add(*resource_log);
   sns_upkeep = std::make_unique<SnsUpkeep>(*sns, *pool);
   workers->add(*sns_upkeep);
+  pressure = std::make_unique<Pressure>(memory_limit_of(config));
+  workers->add(*pressure);
+  if (certificate) {
+    certificate_upkeep = std::make_unique<CertificateUpkeep>(*certificate);
+    workers->add(*certificate_upkeep);
+  }
 
   // Who forgets what; resources go last, when nothing refers to them any more.
   forgetters = {queries.get(), log_pipeline.get(), logs.get(), xray.get(), alarms.get(), sns.get()};
@@ -496,7 +540,7 @@ std::optional<http::Response> App::Impl::link_page(const http::Request& request)
   call.source_ip = request.peer;
   call.is_get = true;
   call.services = &services;
-  call.base_url = config.external_url.empty() ? "http://" + std::string(request.header("host")) : config.external_url;
+  call.base_url = config.external_url.empty() ? (request.is_tls ? "https://" : "http://") + std::string(request.header("host")) : config.external_url;
   return sns::serve_link(*sns, call, request.target);
 }
 
@@ -518,11 +562,15 @@ void App::reload() {
   } else if (!impl_->config.keys_file.empty()) {
     LOG_INFO("keys file read again: {} keys, {} users", impl_->keys.size(), impl_->users.size());
   }
+  if (!impl_->certificate) return;
+  if (const Status read = impl_->certificate->reload(); !read.ok()) {
+    LOG_ERROR("{}; the certificate read before stays in force", read.error().message());
+  }
 }
 
 // What an operator must know at a glance: who is let in, whether the wire is read by others, what a power loss costs.
 std::string App::Impl::start_line() const {
-  const bool has_tls = false;
+  const bool has_tls = !config.tls_certificate.empty();
   return fmt::format("profile {}, durability {}, signatures {}, TLS {}", config.profile == Profile::kSite ? "site" : "dev", name_of(config.durability),
                      gate ? "enforced" : "not checked", has_tls ? "on" : "off");
 }
@@ -576,6 +624,7 @@ void App::Impl::build_way_in() {
                             .started = clock.real_now()};
   parts.resettables = forgetters;
   control = std::make_unique<ControlPlane>(std::move(parts));
+  admission = std::make_unique<Admission>(pool->threads());
   pipeline = std::make_unique<Pipeline>(Pipeline::Parts{
       .api = *api,
       .control = *control,
@@ -590,6 +639,8 @@ void App::Impl::build_way_in() {
       .home = {config.account, config.region},
       .wal = *wal,
       .pool = *pool,
+      .admission = *admission,
+      .pressure = *pressure,
       .requests = requests,
       .faults = faults,
       .delays = delays,
@@ -598,23 +649,28 @@ void App::Impl::build_way_in() {
       .link_page = [this](const http::Request& request) { return link_page(request); },
       .receive = [this](const http::Request& request, const TelemetryScope& scope) { return receive_telemetry(request, scope); }});
   http = std::make_unique<http::HttpServer>(
-      http::Options{.threads = config.threads == 0 ? cores() : config.threads, .connections_max = config.connections_max}, *pipeline);
+      http::Options{.threads = config.threads == 0 ? cores() : config.threads,
+                    .connections_max = config.connections_max,
+                    .pressure = pressure.get(),
+                    .certificate = certificate.get()},
+      *pipeline);
 }
 
 Status App::Impl::open_doors() {
-  auto bound = http->listen(config.listen.host, config.listen.port, kApiDoor);
+  auto bound = http->listen(config.listen.host, config.listen.port, kApiDoor, certificate ? http::DoorTls::kRequired : http::DoorTls::kNone);
   if (!bound.ok()) {
     return Error(bound.error().kind(), bound.error().message() + "; choose another with --listen ADDRESS:PORT (port 0 takes any free one)");
   }
   port = *bound;
-  addresses.push_back("api http://" + ListenAddress{config.listen.host, port}.text());
+  const std::string own_url = std::string(scheme()) + ListenAddress{config.listen.host, port}.text();
+  addresses.push_back("api " + own_url);
   std::vector<std::uint16_t> own_ports{port};
   if (config.xray_listen) open_xray_door(*config.xray_listen, own_ports);
   if (config.otlp_listen) open_otlp_door(*config.otlp_listen, own_ports);
   open_line_doors(own_ports);
   outbound->set_own_ports(std::move(own_ports));
-  sns->set_default_url("http://" + ListenAddress{config.listen.host, port}.text());
-  alarms->set_console_url(config.external_url.empty() ? "http://" + ListenAddress{config.listen.host, port}.text() : config.external_url);
+  sns->set_default_url(own_url);
+  alarms->set_console_url(config.external_url.empty() ? own_url : config.external_url);
 
   for (const std::string& address : addresses) lines.push_back("listening " + address);
   lines.push_back(start_line());
@@ -736,13 +792,15 @@ void App::Impl::open_line_doors(std::vector<std::uint16_t>& own_ports) {
 }
 
 void App::Impl::open_otlp_door(const ListenAddress& at, std::vector<std::uint16_t>& own_ports) {
-  auto bound = http->listen(at.host, at.port, kOtlpDoor);
+  // Senders of this machine may go on in plain text; others' are held to TLS when there is a certificate.
+  const auto tls = !certificate ? http::DoorTls::kNone : at.is_loopback() ? http::DoorTls::kEither : http::DoorTls::kRequired;
+  auto bound = http->listen(at.host, at.port, kOtlpDoor, tls);
   if (!bound.ok()) {
     LOG_WARN("no OTLP door: {}; choose another address with --otlp-listen, or off", bound.error().message());
     return;
   }
   own_ports.push_back(*bound);
-  addresses.push_back("otlp http://" + ListenAddress{at.host, *bound}.text());
+  addresses.push_back((tls == http::DoorTls::kRequired ? "otlp https://" : "otlp http://") + ListenAddress{at.host, *bound}.text());
 }
 
 void App::Impl::open_xray_door(const ListenAddress& at, std::vector<std::uint16_t>& own_ports) {
@@ -778,6 +836,22 @@ void App::Impl::write_metrics(PrometheusText& out) {
   out.gauge("fogwatch_connections", "Connections open.").value(number(h.connections_open));
   out.counter("fogwatch_connections_accepted_total", "Connections accepted.").value(number(h.connections_accepted));
   out.counter("fogwatch_connections_refused_total", "Connections over the limit.").value(number(h.connections_refused));
+  out.counter("fogwatch_connections_evicted_total", "Idle connections closed to make room.").value(number(h.connections_evicted));
+  if (certificate) {
+    out.counter("fogwatch_tls_handshakes_total", "TLS connections begun.")
+        .value(number(h.tls_handshakes - h.tls_resumed), {{"kind", "full"}})
+        .value(number(h.tls_resumed), {{"kind", "resumed"}});
+    out.counter("fogwatch_tls_failures_total", "TLS connections that failed.").value(number(h.tls_failures));
+    out.gauge("fogwatch_tls_certificate_expires_timestamp_seconds", "When the certificate in use expires.")
+        .value(number(certificate->context()->expires().time_since_epoch().count()) / 1000.0);
+  }
+  out.gauge("fogwatch_resident_memory_bytes", "Memory of the process.").value(number(resident_bytes_of_process()));
+  out.gauge("fogwatch_memory_limit_bytes", "Above it large requests are refused; 0: no limit.").value(number(pressure->memory_limit_bytes()));
+  out.gauge("fogwatch_body_bytes", "Large bodies being received or worked on.").value(number(pressure->body_bytes()));
+  out.gauge("fogwatch_heavy_calls_waiting", "Queries waiting or running.").value(number(admission->waiting()));
+  out.counter("fogwatch_shed_total", "Requests refused because there were too many.")
+      .value(number(pressure->shed()), {{"for", "memory"}})
+      .value(number(admission->refused()), {{"for", "time"}});
   out.counter("fogwatch_http_faults_total", "Requests refused for their framing.").value(number(h.faults));
   out.counter("fogwatch_http_timeouts_total", "Connections cut for slowness.").value(number(h.timeouts));
   out.counter("fogwatch_http_bytes_total", "Bytes through the door.")

@@ -63,6 +63,20 @@ std::vector<std::string> split_list(const std::string& value) {
   return items;
 }
 
+// "512M", "2G", "1073741824".
+Status apply_size(std::uint64_t& target, const std::string& value, const char* name) {
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+  const std::string_view unit(end, static_cast<std::size_t>(value.data() + value.size() - end));
+  constexpr std::pair<std::string_view, int> kUnits[] = {{"", 0}, {"K", 10}, {"M", 20}, {"G", 30}, {"KiB", 10}, {"MiB", 20}, {"GiB", 30}};
+  for (const auto& [word, shift] : kUnits) {
+    if (unit != word || error != std::errc() || number > (UINT64_MAX >> shift)) continue;
+    target = number << shift;
+    return Ok{};
+  }
+  return Error::invalid(fmt::format("{}: '{}' is not a size such as 512M or 2G", name, value));
+}
+
 bool all_digits(const std::string& text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
@@ -136,8 +150,19 @@ constexpr Option kOptions[] = {
      [](Config& c, const std::string& v) -> Status { c.allowed_origins = split_list(v); return Ok{}; }},
     {"threads", "N", "threads that serve connections (0: one a core)",
      [](Config& c, const std::string& v) { return apply_number(c.threads, v, "threads", 256); }},
-    {"connections-max", "N", "connections served at a time (16384)",
+    {"connections-max", "N", "connections served at a time; beyond it the one idle for longest is closed (16384)",
      [](Config& c, const std::string& v) { return apply_number(c.connections_max, v, "connections-max", 1'000'000); }},
+    {"tls-cert", "FILE", "certificate and chain in PEM form: the API and the console speak TLS only; read again when it changes",
+     [](Config& c, const std::string& v) -> Status { c.tls_certificate = v; return Ok{}; }},
+    {"tls-key", "FILE", "its private key in PEM form, readable by the server's user (and group) only",
+     [](Config& c, const std::string& v) -> Status { c.tls_key = v; return Ok{}; }},
+    {"memory-limit", "SIZE", "resident memory above which large requests and queries are refused, such as 2G (85 % of the container's; none)",
+     [](Config& c, const std::string& v) -> Status {
+       TRYV(apply_size(c.memory_limit, v, "memory-limit"));
+       constexpr std::uint64_t kLeast = 64u << 20;
+       if (c.memory_limit != 0 && c.memory_limit < kLeast) return Error::invalid("memory-limit: at least 64M");
+       return Ok{};
+     }},
     {"outbound-private", "true|false", "may deliveries go to loopback and private addresses (dev: true, site: false)",
      [](Config& c, const std::string& v) -> Status {
        bool may = false;
@@ -363,7 +388,7 @@ Status check_site(Config& config) {
   }
   if (config.ephemeral) return Error::invalid("--profile site keeps what it acknowledges: it cannot be --ephemeral");
   if (config.durability != Durability::kStrict) return Error::invalid("--profile site keeps what it acknowledges: its durability is strict");
-  const bool has_tls = false;
+  const bool has_tls = !config.tls_certificate.empty();
   if (!config.listen.is_loopback() && !has_tls) {
     return Error::invalid(fmt::format("--profile site speaks to other machines by TLS only: --listen {} needs --tls-cert and --tls-key", config.listen.text()));
   }
@@ -371,6 +396,9 @@ Status check_site(Config& config) {
 }
 
 Status finish(Config& config, const Environment& environment) {
+  if (config.tls_certificate.empty() != config.tls_key.empty()) {
+    return Error::invalid(config.tls_key.empty() ? "tls-cert needs tls-key beside it" : "tls-key needs tls-cert beside it");
+  }
   if (config.ephemeral) {
     config.durability = Durability::kEphemeral;
   } else if (config.data.empty()) {

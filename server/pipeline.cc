@@ -43,6 +43,9 @@ Error too_large(std::size_t limit) {
                      .message = fmt::format("Request size exceeded the limit of {} bytes.", limit)});
 }
 
+constexpr const char* kTooBusy = "Rate exceeded: more queries are waiting than can be answered in good time; try again.";
+constexpr const char* kNoMemory = "Rate exceeded: the server's memory is used up for the moment; try again.";
+
 // Links that mails carry; every other call by GET must be presigned (protocols.md 1.8).
 bool is_open_link(std::string_view operation) { return operation == "ConfirmSubscription" || operation == "Unsubscribe"; }
 
@@ -62,6 +65,12 @@ http::Response to_console() {
   response.status = 302;
   response.set("Location", "/console/");
   return response;
+}
+
+void add_retry_after(http::Response& response) {
+  for (const auto& header : response.headers)
+    if (http::equal_ignoring_case(header.first, "retry-after")) return;
+  response.set("Retry-After", "1");
 }
 
 std::string_view name_of(Protocol protocol) {
@@ -89,6 +98,7 @@ struct Pipeline::Work final : http::HandlerState {
   bool is_browser = false;
   std::string cors_origin;
   std::int64_t began_ns = 0;
+  std::int64_t run_began_ns = 0;  // of a heavy call, on the pool
   std::int64_t wall_ms = 0;
   std::size_t body_bytes = 0;
   std::string own_name;  // path of an own page, or a neighbour's name
@@ -252,8 +262,8 @@ bool Pipeline::own_page(Work& work) {
     return true;
   }
   work.own_name = path;
-  if (turn.body_too_large) {
-    finish(work, plain(413, "RequestEntityTooLarge", "The request body is too large."));
+  if (turn.body_too_large || turn.shed) {
+    finish(work, turn.shed ? plain(503, "ServiceUnavailable", kNoMemory) : plain(413, "RequestEntityTooLarge", "The request body is too large."));
     return true;
   }
   const auto make = [this, is_sign_in, is_keys](const http::Request& request) {
@@ -305,6 +315,7 @@ Status Pipeline::prepare(Work& work) {
   Exchange& x = *work.x;
   const http::Turn& turn = *work.turn;
   if (turn.body_too_large) return too_large(10u << 20);
+  if (turn.shed) return throttled(x, kNoMemory);
   if (x.operation_name == "PutMetricData" && x.request.body.size() > kPutMetricDataBytesMax) return too_large(kPutMetricDataBytesMax);
   TRYV(identify(work));
   if (x.request.method == "GET" && !x.call.is_signed && !is_open_link(x.operation_name)) {
@@ -359,9 +370,7 @@ void Pipeline::call(Work& work) {
     auto stream = work.turn->open_stream();
     return answer(work, parts_.api.call_stream(x, std::move(stream)));
   }
-  if (x.entry != nullptr && x.entry->operation != nullptr && x.entry->operation->is_heavy) {
-    return run_on_pool(work, [this, &work] { work.status = parts_.api.call(*work.x); }, [this, &work] { after_call(work); });
-  }
+  if (x.entry != nullptr && x.entry->operation != nullptr && x.entry->operation->is_heavy) return call_heavy(work);
   {
     const TraceHeader trace(x.request.header("x-amzn-trace-id"));
     work.status = parts_.api.call(x);
@@ -370,6 +379,20 @@ void Pipeline::call(Work& work) {
     return work.turn->hold([when = waiting->when](http::Resume resume) { when(std::move(resume)); }, [this, &work] { call(work); });
   }
   after_call(work);
+}
+
+void Pipeline::call_heavy(Work& work) {
+  if (parts_.pressure.memory_is_short()) return answer(work, throttled(*work.x, kNoMemory));
+  if (!parts_.admission.enter()) return answer(work, throttled(*work.x, kTooBusy));
+  work.run_began_ns = 0;
+  const auto run = [this, &work] {
+    work.run_began_ns = steady_ns();
+    work.status = parts_.api.call(*work.x);
+  };
+  run_on_pool(work, run, [this, &work] {
+    parts_.admission.leave(work.run_began_ns == 0 ? 0 : steady_ns() - work.run_began_ns);
+    after_call(work);
+  });
 }
 
 // What was stored must be on disk before anybody hears that it was: the answer is made, and waits.
@@ -392,8 +415,9 @@ bool Pipeline::receiver(Work& work) {
   auto received = parts_.receive(request, scope);
   if (!received) return false;
   work.own_name = path_of(request.target);
-  if (work.turn->body_too_large) {
-    finish(work, plain(413, "RequestEntityTooLarge", "The request body is too large."));
+  if (work.turn->body_too_large || work.turn->shed) {
+    finish(work, work.turn->shed ? plain(503, "ServiceUnavailable", kNoMemory)
+                                 : plain(413, "RequestEntityTooLarge", "The request body is too large."));
     return true;
   }
   if (received->lsn == 0) {
@@ -445,7 +469,7 @@ void Pipeline::run_on_pool(Work& work, std::function<void()> task, std::function
           resume();
         });
         if (taken) return;
-        work.status = Error::busy("Too many requests are being worked on; try again.");
+        work.status = work.x ? throttled(*work.x, kTooBusy) : Error::busy(kTooBusy);
         resume();
       },
       std::move(then));
@@ -474,6 +498,7 @@ void Pipeline::finish(Work& work, http::Response response) {
   }
   if (work.is_browser) harden(response, turn.request.is_tls);
   if (!work.cors_origin.empty()) add_cors_headers(work.cors_origin, response);
+  if (response.status == 503) add_retry_after(response);
   turn.response = std::move(response);
 
   RequestNote note{.client = turn.request.peer,

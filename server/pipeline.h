@@ -20,9 +20,11 @@
 #include "api/control/request_log.h"
 #include "api/control/sign_in.h"
 #include "api/neighbours/neighbours.h"
+#include "server/admission.h"
 #include "server/gate.h"
 #include "server/guard.h"
 #include "server/http.h"
+#include "server/pressure.h"
 #include "server/networks.h"
 #include "storage/base/worker_pool.h"
 #include "storage/wal/wal.h"
@@ -58,6 +60,8 @@ class Pipeline final : public http::Handler {
 
     Wal& wal;
     WorkerPool& pool;
+    Admission& admission;
+    const Pressure& pressure;
     RequestLog& requests;
     Faults& faults;
     Delays& delays;
@@ -96,6 +100,7 @@ class Pipeline final : public http::Handler {
   Status prepare(Work& work);
   Status identify(Work& work);
   void call(Work& work);
+  void call_heavy(Work& work);
   void after_call(Work& work);
   void answer(Work& work, Status status);
   void finish(Work& work, http::Response response);
