@@ -167,7 +167,7 @@ def idle(build, folder, _seconds, only_door):
             busy = memory_mib(target.pid)
             time.sleep(7)
             rested = memory_mib(target.pid)
-            for link in links[::97]:  # they still serve
+            for link in links[-1000::97]:  # they still serve (the first may have reached the time-out on a slow machine)
                 link.sendall(request)
                 assert link.recv(4096).startswith(b"HTTP/1.1 200")
             print(f"idle, {scheme}: {CONNECTIONS_IDLE} connections, each used once: {before:.1f} MiB before, +{busy - before:.1f} at once, "
