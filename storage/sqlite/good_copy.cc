@@ -49,7 +49,13 @@ std::atomic<std::uint64_t>& damaged_databases() {
 
 Result<Database> open_checked(const fs::path& file, Database::Options options) {
   TRY(Database db, Database::open(file, options));
-  if (!file.empty()) TRYV(db.check());
+  if (file.empty()) return db;
+  TRYV(db.check());
+  if (options.read_only) return db;
+  // A damaged version number in the header makes a file read-only, sound as all the rest may be.
+  const Status writable = db.execute("BEGIN IMMEDIATE; ROLLBACK");
+  if (!writable.ok() && writable.error().message().find("readonly") != std::string::npos && ::access(file.c_str(), W_OK) == 0)
+    return Error::corrupt(file.filename().string() + ": " + writable.error().message() + ", though the file may be written");
   return db;
 }
 
