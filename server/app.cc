@@ -940,6 +940,8 @@ bool App::stop(Millis grace) {
   // What is sealed now need not be read from the log at the next start.
   if (auto sealed = impl_->log_store->flush(); !sealed.ok())
     LOG_ERROR("log events stay in the log of writes: {}", sealed.error().message());
+  if (auto written = impl_->metrics->flush(); !written.ok())
+    LOG_ERROR("data points stay in the log of writes: {}", written.error().message());
   if (auto flushed = impl_->wal->wait_durable(impl_->wal->last_lsn()); !flushed.ok()) {
     LOG_ERROR("the log could not be written to its end: {}", flushed.error().message());
   }
