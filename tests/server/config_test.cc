@@ -55,6 +55,11 @@ TEST(Config, flag_beats_environment_beats_file) {
   EXPECT_EQ(parse({"serve", "--region", "ap-south-1"}, environment)->config.region, "ap-south-1");
 }
 
+TEST(Config, a_file_that_is_no_toml_is_refused) {
+  for (const char* text : {"[::1]:0", "[", "a = ", "= 1", "a.b.", "[[x]", "\"", "a = 1979-13-45"})
+    EXPECT_NE(error_of({"serve", "--config", write_file(text)}), "") << text;
+}
+
 TEST(Config, every_value_that_makes_no_sense_is_named_with_its_source) {
   const std::string bad_key = write_file("regoin = 'x'\n");
   const std::string bad_value = write_file("regoin = 'x'\n");
