@@ -173,7 +173,7 @@ def suites(build):
                                 *sorted(file.name for file in browser.glob("*.test.mjs"))], read_junit, env=env, cwd=browser, skip=reason)
 
     reason = gone or (None if newest.exists() and can_import(newest, "boto3, aws_xray_sdk") else "no newest boto3 (PyPI not reachable)")
-    for folder in sorted(path.parent for path in (ROOT / "tests/scenarios").glob("*/test_*.py")):
+    for folder in sorted({path.parent for path in (ROOT / "tests/scenarios").glob("*/test_*.py")}):
         yield Suite(f"scenarios/{folder.name}", [newest, *pytest, folder], read_junit, env=env, skip=reason)
     programs = [program for program in build.glob("fuzz_*") if program.is_file()]
     yield Suite("fuzz", [sys.executable, "tests/fuzz/run.py", "--build", build, "--seconds", FUZZ_SECONDS, "--report", "{report}"],
