@@ -63,10 +63,12 @@ http::Response Neighbours::answer(const http::Request& request, const std::strin
     case Neighbour::kEc2: return ec2(request, request_id);
     case Neighbour::kOam: return oam(request);
     case Neighbour::kTagging:
+      if (tags_ != nullptr) return answer_tagging(request, account_of(request), region_of(request), *tags_);
       return json({{"__type", "UnknownOperationException"}, {"message", "Fogwatch does not implement the Resource Groups Tagging API."}}, 400);
     case Neighbour::kCloudFormation:
       return query_error(kCloudFormation, "ValidationError",
-                         "Fogwatch has no CloudFormation: create alarms, log groups, topics and rules through their own services.", request_id);
+                         "Fogwatch has no CloudFormation and keeps no stacks. `fogwatch apply TEMPLATE` makes the alarms, log groups, topics, queues and "
+                         "rules of a template, or of what cdk synth wrote.", request_id);
     case Neighbour::kNone: break;
   }
   return json({{"__type", "UnknownOperationException"}, {"message", "There is no such service here."}}, 404);

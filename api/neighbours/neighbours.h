@@ -1,7 +1,7 @@
 // Neighbours: the services beside ours that clients call on the same endpoint before they call us.
 //
 // STS in full; of IAM ListAccountAliases and GetUser; of EC2 DescribeRegions, DescribeInstances and
-// DescribeTags; of OAM its lists: what Grafana, Terraform and exporters need in order to start. There
+// DescribeTags; of OAM its lists; the tagging API over our own tags: what Grafana, Terraform and exporters need in order to start. There
 // are no instances, links or aliases, and the answers say so. Everything else is refused in the
 // service's own form. Any thread.
 #pragma once
@@ -11,12 +11,15 @@
 
 #include "api/common/http_message.h"
 #include "api/neighbours/sts.h"
+#include "api/neighbours/tagging.h"
 
 namespace fog::neighbours {
 
 class Neighbours {
  public:
-  Neighbours(Sts::Place place, const Clock& clock, Random& random) : place_(place), sts_(std::move(place), clock, random) {}
+  // Without a directory the tagging API refuses.
+  Neighbours(Sts::Place place, const Clock& clock, Random& random, TagDirectory* tags = nullptr)
+      : place_(place), sts_(std::move(place), clock, random), tags_(tags) {}
 
   // The service that the request is for ("sts"); "": not one of these.
   static std::string_view claims(const http::Request& request);
@@ -31,6 +34,7 @@ class Neighbours {
 
   Sts::Place place_;
   Sts sts_;
+  TagDirectory* tags_;
 };
 
 }  // namespace fog::neighbours
