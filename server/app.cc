@@ -1,5 +1,6 @@
 #include "server/app.h"
 
+#include <future>
 #include <sched.h>
 #include <sys/resource.h>
 
@@ -38,6 +39,7 @@
 #include "api/otlp/traces.h"
 #include "api/xray/service.h"
 #include "server/data_folder.h"
+#include "server/disk.h"
 #include "server/fast_random.h"
 #include "server/gate.h"
 #include "server/http.h"
@@ -144,15 +146,24 @@ class SnsUpkeep final : public Worker {
       sns_.trim(now);
     }
     if (asked_) return;
-    asked_ = pool_.submit([this] {
+    auto done = std::make_shared<std::promise<void>>();
+    key_made_ = done->get_future();
+    asked_ = pool_.submit([this, done] {
       if (auto made = sns_.signer().certificate_name(); !made.ok()) LOG_WARN("no signing key: {}", made.error().message());
+      done->set_value();
     });
+    if (!asked_) key_made_ = {};
+  }
+  // The task stands on what is taken down next.
+  ~SnsUpkeep() override {
+    if (key_made_.valid()) key_made_.wait();
   }
 
  private:
   sns::Sns& sns_;
   WorkerPool& pool_;
   bool asked_ = false;
+  std::future<void> key_made_;
   Timestamp next_trim_{};
 };
 
@@ -256,6 +267,7 @@ struct App::Impl {
   std::unique_ptr<logs::Queries> queries;
   std::unique_ptr<logs::LogQueryRunner> log_queries;
   std::unique_ptr<logs::LogUpkeep> log_upkeep;
+  std::unique_ptr<DiskBudget> disk_budget;  // null: nothing on disk
   std::unique_ptr<logs::EventPipeline> log_pipeline;
   std::unique_ptr<logs::SideTasks> log_side_tasks;
   std::unique_ptr<logs::StoreLogReader> log_reader;
@@ -512,6 +524,10 @@ void App::Impl::start_workers() {
   workers->add(sns->telemetry());
   workers->add(*sqs);
   workers->add(*resource_log);
+  if (!config.ephemeral) {
+    disk_budget = make_disk_budget(config.data, config.max_bytes, *metrics, *traces, *log_store, *logs);
+    workers->add(*disk_budget);
+  }
   sns_upkeep = std::make_unique<SnsUpkeep>(*sns, *pool);
   workers->add(*sns_upkeep);
   pressure = std::make_unique<Pressure>(memory_limit_of(config));
@@ -866,6 +882,7 @@ void App::Impl::write_metrics(PrometheusText& out) {
   out.counter("fogwatch_wal_bytes_total", "Bytes appended.").value(number(w.bytes_appended));
   out.counter("fogwatch_wal_syncs_total", "Times the disk was waited for.").value(number(w.syncs));
   out.gauge("fogwatch_wal_disk_bytes", "Size of the log on disk.").value(number(w.bytes_on_disk));
+  write_disk_metrics(out, disk_budget.get(), w);
   out.gauge("fogwatch_wal_damaged_bytes", "Bytes passed over when the log was read.").value(number(w.damaged_bytes));
   const MetricStore::Stats m = metrics->stats();
   out.gauge("fogwatch_metric_series", "Metric series.").value(number(m.series));

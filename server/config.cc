@@ -107,6 +107,13 @@ constexpr Option kOptions[] = {
        else return Error::invalid(fmt::format("profile: '{}' is neither dev nor site", v));
        return Ok{};
      }},
+    {"max-bytes", "SIZE", "budget of the data folder, such as 20G: past it the oldest logs, traces and metrics go (none)",
+     [](Config& c, const std::string& v) -> Status {
+       constexpr std::uint64_t kLeast = 64u << 20;
+       TRYV(apply_size(c.max_bytes, v, "max-bytes"));
+       if (c.max_bytes != 0 && c.max_bytes < kLeast) return Error::invalid("max-bytes: at least 64M");
+       return Ok{};
+     }},
     {"durability", "strict|relaxed", "what survives power loss (strict: all that was answered)",
      [](Config& c, const std::string& v) -> Status {
        if (v == "strict") c.durability = Durability::kStrict;

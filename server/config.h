@@ -57,6 +57,7 @@ struct Config {
   std::size_t connections_max = 16 * 1024;
   std::filesystem::path tls_certificate;  // PEM, and its key; empty: the API's port speaks plain HTTP
   std::filesystem::path tls_key;
+  std::uint64_t max_bytes = 0;     // of the data folder; 0: no budget
   std::uint64_t memory_limit = 0;  // bytes resident; 0: what the container allows, if anything is said
   std::optional<bool> outbound_private;  // may deliveries go to loopback and private addresses; unset: in dev only
   std::vector<std::string> door_sources;  // networks that doors which check no signatures take from, beside loopback
