@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
 import struct
@@ -32,18 +33,25 @@ def memory_mib(server, row):
     return next(int(line.split()[1]) / 1024 for line in pathlib.Path(f"/proc/{server.pid}/status").read_text().splitlines() if line.startswith(row))
 
 
+def cpu_seconds(server):
+    fields = pathlib.Path(f"/proc/{server.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 class Peak:
-    """The most memory the server had meanwhile, beyond what it had before."""
+    """The most memory the server had meanwhile, beyond what it had before, and the time it worked."""
 
     def __init__(self, server):
         self.server = server
 
     def __enter__(self):
         self.before = memory_mib(self.server, "VmRSS:")
+        self.cpu = -cpu_seconds(self.server)
         pathlib.Path(f"/proc/{self.server.pid}/clear_refs").write_text("5")
         return self
 
     def __exit__(self, *_):
+        self.cpu += cpu_seconds(self.server)
         self.growth = memory_mib(self.server, "VmHWM:") - self.before
 
 
@@ -79,13 +87,12 @@ def test_ten_gigabytes_of_zeros_in_a_small_body(target, service, path, more):
     bombs = [("gzip", zeros(9_900 * MIB)), ("gzip", zeros(9_900 * MIB, layers=2)), ("gzip, gzip", zeros(9_900 * MIB, layers=2)), ("zstd", ZSTD_ZEROS)]
     assert all(len(bomb) <= 10 * MIB for _, bomb in bombs)
     for encoding, bomb in bombs:
-        begun = time.monotonic()
         with Peak(target) as peak:
             status, _, body = target.http("POST", path, bomb, headers(service, **more, Content_Encoding=encoding))
         assert 400 <= status < 500, (encoding, status, body[:200])
         # What was sent and what may come out of it: 10 MiB and a limit of 40.
         assert peak.growth < GROWTH_MIB_MAX + len(bomb) / MIB, (encoding, peak.growth)
-        assert time.monotonic() - begun < 5
+        assert peak.cpu < 3
     assert target.http("GET", "/health")[0] == 200
 
 
@@ -115,13 +122,13 @@ def test_deep_wide_and_boastful_bodies(target, kind):
                                     "/service/GraniteServiceVersion20100801/operation/PutMetricData", "monitoring"),
                            "form": ({"Content_Type": "application/x-www-form-urlencoded"}, "/", "sns")}[kind]
     for body in SHAPES[kind]:
-        begun = time.monotonic()
         with Peak(target) as peak:
             status, _, answer = target.http("POST", path, body, headers(service, **more))
-        assert 400 <= status < 500, (body[:40], status, answer[:200])
+        # A list's index says nothing about its length: that one is a topic with one tag.
+        assert 400 <= status < 500 or b"member.2147483647" in body, (body[:40], status, answer[:200])
         # A parsed form of what was really sent may be several times its size, never that of what was announced.
         assert peak.growth < GROWTH_MIB_MAX + 25 * len(body) / MIB, (body[:40], peak.growth)
-        assert time.monotonic() - begun < 5, body[:40]
+        assert peak.cpu < 5, body[:40]
     assert target.http("GET", "/health")[0] == 200
 
 
@@ -178,7 +185,7 @@ def test_idle_connections_make_room_for_new_ones(tmp_path):
             closed += link.recv(1) == b""
         assert closed == 100  # the oldest are the ones that went
         text = server.http("GET", "/metrics")[2].decode()
-        assert float(text.split("fogwatch_connections_evicted_total ")[1].split("\n")[0]) >= 150
+        assert float(re.search(r"^fogwatch_connections_evicted_total (\S+)$", text, re.MULTILINE).group(1)) >= 150
         for link in idle:
             link.close()
 
