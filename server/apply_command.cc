@@ -1,6 +1,5 @@
 #include "server/apply_command.h"
 
-#include <curl/curl.h>
 #include <fmt/format.h>
 
 #include <cstdio>
@@ -17,6 +16,7 @@
 #include "api/sns/shapes.h"
 #include "api/sqs/shapes.h"
 #include "api/xray/shapes.h"
+#include "server/late_curl.h"
 
 namespace fog {
 namespace {
@@ -50,7 +50,7 @@ std::string code_of(std::string text) {
 
 class Caller {
  public:
-  explicit Caller(const ApplyOptions& options) : options_(options), curl_(::curl_easy_init(), ::curl_easy_cleanup) {}
+  explicit Caller(const ApplyOptions& options) : options_(options), curl_(curl_easy_init(), curl_easy_cleanup) {}
 
   Result<apply::Reply> call(std::string_view service, std::string_view operation, const apply::Json& input) {
     const ServiceInfo* info = service_of(service);
@@ -107,22 +107,22 @@ class Caller {
     if (!options_.session_token.empty()) request.headers.emplace_back("X-Amz-Security-Token", options_.session_token);
     sign_request(request, signing_name, options_.region, options_.access_key, options_.secret_key, std::chrono::floor<Millis>(std::chrono::system_clock::now()));
     Answer answer;
-    curl_slist* headers = ::curl_slist_append(nullptr, "Expect:");
-    for (const auto& [name, value] : request.headers) headers = ::curl_slist_append(headers, (name + ": " + value).c_str());
+    curl_slist* headers = curl_slist_append(nullptr, "Expect:");
+    for (const auto& [name, value] : request.headers) headers = curl_slist_append(headers, (name + ": " + value).c_str());
     CURL* handle = curl_.get();
-    ::curl_easy_setopt(handle, CURLOPT_URL, request.url.c_str());
-    ::curl_easy_setopt(handle, CURLOPT_POSTFIELDS, request.body.c_str());
-    ::curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
-    ::curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers);
-    ::curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, keep);
-    ::curl_easy_setopt(handle, CURLOPT_WRITEDATA, &answer.body);
-    ::curl_easy_setopt(handle, CURLOPT_TIMEOUT, kTimeoutSeconds);
-    ::curl_easy_setopt(handle, CURLOPT_NOPROXY, "*");
-    if (!options_.ca_file.empty()) ::curl_easy_setopt(handle, CURLOPT_CAINFO, options_.ca_file.c_str());
-    const CURLcode code = ::curl_easy_perform(handle);
-    ::curl_slist_free_all(headers);
-    ::curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &answer.status);
-    if (code != CURLE_OK) return Error::busy(fmt::format("{}: {}", options_.endpoint, ::curl_easy_strerror(code)));
+    curl_easy_setopt(handle, CURLOPT_URL, request.url.c_str());
+    curl_easy_setopt(handle, CURLOPT_POSTFIELDS, request.body.c_str());
+    curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
+    curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, keep);
+    curl_easy_setopt(handle, CURLOPT_WRITEDATA, &answer.body);
+    curl_easy_setopt(handle, CURLOPT_TIMEOUT, kTimeoutSeconds);
+    curl_easy_setopt(handle, CURLOPT_NOPROXY, "*");
+    if (!options_.ca_file.empty()) curl_easy_setopt(handle, CURLOPT_CAINFO, options_.ca_file.c_str());
+    const CURLcode code = curl_easy_perform(handle);
+    curl_slist_free_all(headers);
+    curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &answer.status);
+    if (code != CURLE_OK) return Error::busy(fmt::format("{}: {}", options_.endpoint, curl_easy_strerror(code)));
     return answer;
   }
 
@@ -174,6 +174,10 @@ int run_apply(const ApplyOptions& options) {
   if (!options.help.empty()) {
     fmt::print("{}", options.help);
     return 0;
+  }
+  if (!open_curl().ok()) {
+    fmt::print(stderr, "fogwatch apply: {}\n", open_curl().error().message());
+    return 2;
   }
   Caller caller(options);
   const auto outcome = carry_out(options, caller);
