@@ -42,6 +42,8 @@
 namespace fog::metrics {
 
 constexpr std::int64_t kWindowMs = 2 * 3'600'000;
+// A log of writes this long is not held back by a head that could be written.
+constexpr std::uint64_t kWalBytesMax = 256u << 20;
 // Programs report the last minute a little late.
 constexpr std::int64_t kWindowGraceMs = 120'000;
 // Slots are numbered with 32 bits in the finest tier.
@@ -151,6 +153,7 @@ class Engine final : public MetricStore, public OldestFirst {
   std::optional<Flush> pending_;
   bool checkpoint_first_ = false;
   std::int64_t maintained_ms_ = 0;
+  std::uint64_t flushed_wal_bytes_ = 0;  // of the log, by all stores, when the head was last written
   std::uint64_t chunks_written_ = 0;
   std::uint64_t flushes_ = 0;
   std::uint64_t roll_ups_ = 0;

@@ -370,16 +370,22 @@ void Engine::drop_files_before(std::int64_t end_ms) {
 void Engine::tick(Timestamp now) {
   const std::lock_guard one(maintenance_);
   const std::int64_t now_ms = to_ms(now);
+  const Wal::Stats wal = wal_.stats();
   bool due = pending_.has_value();
   {
     const std::shared_lock lock(mutex_);
-    due = due || head_->bytes >= options_.head_bytes_max ||
+    // A few data points must not keep a log that others fill.
+    const bool holds_log = head_begun_ms_ != 0 && wal.bytes_on_disk >= kWalBytesMax &&
+                           wal.bytes_appended >= flushed_wal_bytes_ + kWalBytesMax / 2;
+    due = due || holds_log || head_->bytes >= options_.head_bytes_max ||
           (head_begun_ms_ != 0 &&
            now_ms >= floor_to(head_begun_ms_, kWindowMs) + kWindowMs + kWindowGraceMs);
   }
-  if (due)
+  if (due) {
+    flushed_wal_bytes_ = wal.bytes_appended;
     if (const Status done = flush_locked(); !done.ok())
       LOG_ERROR("metrics: cannot write to disk, will try again: {}", done.error().message());
+  }
   if (now_ms >= maintained_ms_ && now_ms < maintained_ms_ + kMaintenanceMs && maintained_ms_ != 0)
     return;
   maintained_ms_ = now_ms;

@@ -41,7 +41,7 @@ class TestWal final : public Wal {
   void set_applied(StoreId, Lsn lsn) override { applied = std::max(applied, lsn); }
   Lsn last_lsn() const override { return last; }
   bool healthy() const override { return true; }
-  Stats stats() const override { return {}; }
+  Stats stats() const override { return said; }
   void drop_applied() {
     std::erase_if(kept, [this](const Kept& k) { return k.lsn <= applied; });
   }
@@ -49,6 +49,7 @@ class TestWal final : public Wal {
   std::vector<Kept> kept;
   Lsn last = 0;
   Lsn applied = 0;
+  Stats said;
 };
 
 struct Datum {

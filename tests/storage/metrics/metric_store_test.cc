@@ -202,6 +202,26 @@ TEST_P(MetricStoreContract, weights_of_zero_leave_no_slot) {
   EXPECT_NE(id({}), 0u);
 }
 
+TEST_P(MetricStoreContract, does_not_hold_back_a_log_that_others_fill) {
+  put({.values = {1}});
+  wal.said = {.bytes_appended = 200u << 20, .bytes_on_disk = 200u << 20};
+  store->tick(clock.now());
+  EXPECT_EQ(store->stats().flushes, 0u);
+  wal.said = {.bytes_appended = 300u << 20, .bytes_on_disk = 300u << 20};
+  store->tick(clock.now());
+  EXPECT_EQ(store->stats().flushes, 1u);
+  EXPECT_EQ(wal.applied, wal.last);
+  // Somebody else holds it: writing again and again would not help.
+  put({.values = {2}});
+  store->tick(clock.now());
+  EXPECT_EQ(store->stats().flushes, 1u);
+  wal.said.bytes_appended += 200u << 20;
+  store->tick(clock.now());
+  EXPECT_EQ(store->stats().flushes, 2u);
+  store->tick(clock.now());
+  EXPECT_EQ(store->stats().flushes, 2u) << "nothing new";
+}
+
 TEST_P(MetricStoreContract, flushes_by_itself_when_the_window_ends) {
   put({.values = {1}});
   const auto due = store->next_due(clock.now());
