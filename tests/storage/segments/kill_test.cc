@@ -141,5 +141,61 @@ TEST(LogKill, at_every_step_of_sealing_and_merging_nothing_is_lost_or_doubled) {
   fs::remove_all(folder);
 }
 
+// Sealing and merging on their own threads, beside the writer, and a kill at some moment: several lives of one
+// folder, each of which must find all that the ones before were told.
+TEST(LogKill, at_any_moment_of_background_work_nothing_is_lost_or_doubled) {
+  const auto folder = testing::fresh_folder("logkillany");
+  LogStoreOptions options = small_blocks();
+  options.threads = 1;
+  std::int64_t next = 0;
+  std::uint64_t merges = 0;
+  for (int life = 0; life < 12; ++life) {
+    int pipes[2];
+    ASSERT_EQ(::pipe(pipes), 0);
+    const pid_t child = ::fork();
+    if (child == 0) {
+      ::close(pipes[0]);
+      report_fd = pipes[1];
+      auto logs = testing::open_logs(folder, options);
+      for (;; next += 8) {
+        put(logs, next, 8);
+        logs->maintain();
+      }
+    }
+    ::close(pipes[1]);
+    std::int64_t acknowledged = next;
+    std::int64_t number = 0;
+    // Killed after so many batches, a little later each time; what was told meanwhile is in the pipe.
+    for (int batch = 0; batch < 40 + life * 7; ++batch)
+      if (::read(pipes[0], &number, sizeof number) == sizeof number) acknowledged = number;
+    ::kill(child, SIGKILL);
+    while (::read(pipes[0], &number, sizeof number) == sizeof number) acknowledged = number;
+    ::close(pipes[0]);
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    ASSERT_TRUE(WIFSIGNALED(status)) << status;
+
+    auto logs = testing::open_logs(folder, small_blocks());
+    LogScanSpec spec;
+    spec.groups = {1};
+    std::map<std::string, int> times;
+    for (const auto& entry : testing::read_group(*logs.store, spec)) ++times[entry.second.message];
+    for (const auto& [message, n] : times) ASSERT_EQ(n, 1) << message << " twice in life " << life;
+    for (std::int64_t i = 0; i < acknowledged; ++i)
+      ASSERT_EQ(times.count("{\"n\":" + std::to_string(i) + "}"), 1u) << i << " is gone in life " << life;
+    ASSERT_EQ(logs->health().damaged_blocks + logs->health().damaged_files, 0u) << life;
+    const auto report = check_log_folder(folder / "logs");
+    ASSERT_TRUE(report.ok());
+    ASSERT_TRUE(report->findings.empty()) << report->findings.front() << " in life " << life;
+    // What was written and not told may be there: the next life goes on behind it.
+    next = static_cast<std::int64_t>(times.size());
+    ASSERT_LE(next, acknowledged + 8);
+    while (*logs->merge()) ++merges;
+  }
+  EXPECT_GT(next, 12 * 40 * 8 - 1);
+  EXPECT_GT(merges, 0u);
+  fs::remove_all(folder);
+}
+
 }  // namespace
 }  // namespace fog
