@@ -6,6 +6,7 @@
 #include "api/cloudwatch/model.h"
 #include "api/cloudwatch/service.h"
 #include "api/codec/json.h"
+#include "api/common/meters.h"
 #include "storage/base/bytes.h"
 #include "storage/base/hash.h"
 
@@ -47,6 +48,17 @@ struct Shown {
   std::vector<MessageData> messages;
 };
 
+// What GetMetricData is billed by: metrics named in queries, and those that a search or a query of Metrics Insights found.
+std::uint64_t metrics_requested(const QueryResults& run) {
+  std::uint64_t metrics = 0;
+  for (const QueryResult& result : run.results) {
+    const MetricDataQuery& query = *result.query;
+    const bool finds = query.expression && (query.expression->find("SEARCH") != std::string::npos || query.expression->find("SELECT") != std::string::npos);
+    metrics += query.metric_stat ? 1 : finds ? result.series.size() : 0;
+  }
+  return metrics;
+}
+
 Result<GetMetricDataOutput> get_metric_data(Call& call, const GetMetricDataInput& in) {
   TRYV(check_queries(in.metric_data_queries, "MetricDataQueries"));
   if (in.start_time == in.end_time) return validation("The parameter StartTime must not equal parameter EndTime.");
@@ -80,6 +92,7 @@ Result<GetMetricDataOutput> get_metric_data(Call& call, const GetMetricDataInput
   context.start = in.start_time;
   context.end = in.end_time;
   TRY(QueryResults run, run_queries(context, in.metric_data_queries));
+  if (!in.next_token) count_use(call, Meter::kMetricsRequested, metrics_requested(run));
 
   std::vector<Shown> shown;
   for (QueryResult& result : run.results) {

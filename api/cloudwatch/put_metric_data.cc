@@ -7,6 +7,7 @@
 
 #include "api/cloudwatch/metrics.h"
 #include "api/cloudwatch/model.h"
+#include "api/common/meters.h"
 #include "api/common/violations.h"
 #include "storage/metric_units.h"
 
@@ -221,6 +222,7 @@ Result<Empty> put_metric_data(Call& call, const PutMetricDataInput& in) {
   if (datums > kDatumsMax)
     return invalid_value(fmt::format("The collection MetricData must not have a size greater than {}.", kDatumsMax));
   if (datums == 0) return missing("The parameter MetricData is required.");
+  if (Meters* meters = call.services->find<Meters>()) meters->saw(call.account, call.region);
   if (in.entity_metric_data && !in.strict_entity_validation)
     return missing("The parameter StrictEntityValidation is required.");
 

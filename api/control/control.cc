@@ -164,9 +164,12 @@ const ControlPlane::Page ControlPlane::kPages[] = {
     {"/_fogwatch/snapshot", &ControlPlane::later_page},
     {"/_fogwatch/restore", &ControlPlane::later_page},
     {"/_fogwatch/faults", &ControlPlane::faults_page},
-    {"/_fogwatch/usage", &ControlPlane::later_page},
     {"/_localstack/health", &ControlPlane::localstack_health_page},
+    {"/_localstack/info", &ControlPlane::localstack_info_page},
+    {"/_localstack/init", &ControlPlane::localstack_init_page},
+    {"/_localstack/init/*", &ControlPlane::localstack_init_page},
     {"/_localstack/state/reset", &ControlPlane::localstack_reset_page},
+    {"/moto-api/reset", &ControlPlane::moto_reset_page},
     {"/_aws/sns/sms-messages", &ControlPlane::sms_page},
     {"/_aws/sns/platform-endpoint-messages", &ControlPlane::push_page},
     {"/_aws/sns/subscription-tokens/*", &ControlPlane::token_page},
@@ -183,16 +186,19 @@ const ControlPlane::Page* ControlPlane::find_page(std::string_view path) {
 
 bool ControlPlane::owns(std::string_view path) {
   return path.starts_with("/_fogwatch/") || path == "/_fogwatch" || path.starts_with("/_localstack/") ||
-         path.starts_with("/_aws/sns/") || path == "/health" || path == "/health/detailed" || path == "/metrics";
+         path.starts_with("/_aws/") || path == "/cloudwatch/metrics/raw" || path.starts_with("/moto-api/") || path == "/health" || path == "/health/detailed" || path == "/metrics";
 }
 
 bool ControlPlane::is_slow(const http::Request& request) {
-  if (request.method == "GET" || request.method == "HEAD") return request.target.starts_with("/_fogwatch/outbox");
+  if (request.method == "GET" || request.method == "HEAD") return request.target.starts_with("/_fogwatch/outbox") || request.target.starts_with("/_fogwatch/usage") || path_of(request.target).ends_with("/metrics/raw");
   return true;
 }
 
 http::Response ControlPlane::answer(const http::Request& request) {
   const std::string_view path = path_of(request.target);
+  for (const auto& [own, answer] : parts_.pages) {
+    if (own.ends_with('*') ? path.starts_with(std::string_view(own).substr(0, own.size() - 1)) : path == own) return answer(request);
+  }
   const Page* page = find_page(path);
   if (page == nullptr) return error_answer(404, "NotFound", fmt::format("There is no page {}.", path));
   return (this->*page->answer)(request);
@@ -442,6 +448,36 @@ http::Response ControlPlane::localstack_health_page(const http::Request&) {
 
 http::Response ControlPlane::localstack_reset_page(const http::Request& request) {
   return request.method == "POST" ? reset("", "") : wrong_method("POST");
+}
+
+http::Response ControlPlane::localstack_info_page(const http::Request& request) {
+  if (request.method != "GET" && request.method != "HEAD") return wrong_method("GET");
+  const Timestamp now = parts_.clock.clock().real_now();
+  return json_answer({{"version", FOG_VERSION},
+                      {"edition", "fogwatch"},
+                      {"is_license_activated", false},
+                      {"session_id", ""},
+                      {"machine_id", ""},
+                      {"system", "linux"},
+                      {"is_docker", std::ifstream("/.dockerenv").good()},
+                      {"server_time_utc", format_iso8601(now)},
+                      {"uptime", static_cast<std::int64_t>(uptime_seconds(parts_.started, now))}});
+}
+
+// There are no start-up scripts: each stage that could have some is over when this can be asked.
+http::Response ControlPlane::localstack_init_page(const http::Request& request) {
+  if (request.method != "GET" && request.method != "HEAD") return wrong_method("GET");
+  std::string stage(path_of(request.target).substr(std::string_view("/_localstack/init").size()));
+  if (stage.empty()) return json_answer({{"completed", {{"BOOT", true}, {"START", true}, {"READY", true}, {"SHUTDOWN", false}}}, {"scripts", Json::array()}});
+  for (char& c : stage) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  if (stage != "/BOOT" && stage != "/START" && stage != "/READY" && stage != "/SHUTDOWN") return error_answer(404, "NotFound", "There is no such stage.");
+  return json_answer({{"completed", stage != "/SHUTDOWN"}, {"scripts", Json::array()}});
+}
+
+http::Response ControlPlane::moto_reset_page(const http::Request& request) {
+  if (request.method != "POST") return wrong_method("POST");
+  const http::Response done = reset("", "");
+  return done.status == 200 ? json_answer({{"status", "ok"}}) : done;
 }
 
 namespace {

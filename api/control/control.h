@@ -43,6 +43,8 @@ class ControlPlane {
     std::vector<std::function<void(PrometheusText&)>> metrics;
     std::vector<std::string> neighbours;  // names of further services answered here: "sts"
     std::function<std::vector<std::string>()> addresses;  // "api http://127.0.0.1:4566", for GET /
+    // Further pages, by path; one that ends in '*' has everything below.
+    std::vector<std::pair<std::string, std::function<http::Response(const http::Request&)>>> pages;
     std::string default_account;
     std::string default_region;
     Timestamp started;
@@ -73,6 +75,9 @@ class ControlPlane {
   http::Response metrics_page(const http::Request& request);
   http::Response localstack_health_page(const http::Request& request);
   http::Response localstack_reset_page(const http::Request& request);
+  http::Response localstack_info_page(const http::Request& request);
+  http::Response localstack_init_page(const http::Request& request);
+  http::Response moto_reset_page(const http::Request& request);
   http::Response sms_page(const http::Request& request);
   http::Response push_page(const http::Request& request);
   http::Response token_page(const http::Request& request);

@@ -119,6 +119,7 @@ void Queries::execute(const QueryRunPtr& run, Start start) {
   const auto now = std::chrono::steady_clock::now();
   const auto state = run->state.lock();
   state->duration = std::chrono::duration_cast<std::chrono::milliseconds>(now - began);
+  scanned_bytes_.fetch_add(result.ok() ? result->statistics.bytes_scanned : state->statistics.bytes_scanned, std::memory_order_relaxed);
   if (state->status == QueryStatus::Cancelled) return;
   if (result.ok()) {
     state->status = QueryStatus::Complete;

@@ -93,6 +93,8 @@ class Queries final : public Resettable {
 
   Status reset(std::string_view account, std::string_view region) override;
   Logs& logs() { return logs_; }
+  // By all queries since the process began, those that were stopped included.
+  double scanned_bytes() const { return scanned_bytes_.load(std::memory_order_relaxed); }
 
  private:
   Result<QueryRunPtr> admit(std::string_view account, std::string_view region, const Start& start);
@@ -107,6 +109,7 @@ class Queries final : public Resettable {
   std::mutex idle_mutex_;
   std::condition_variable idle_;
   std::size_t active_ = 0;  // tasks on the pool
+  std::atomic<double> scanned_bytes_{0};
 };
 
 }  // namespace fog::logs

@@ -93,6 +93,7 @@ void Telemetry::report(const DeliveryReport& report) {
   const bool web = report.protocol == "http" || report.protocol == "https";
   switch (report.event) {
     case Event::kDelivered:
+      ++(*delivered_.lock())[report.protocol];
       if (report.message->kind == kNotification) count(topic, Count::kDelivered);
       return status_log(report, true);
     case Event::kFailedAttempt:

@@ -39,6 +39,8 @@ class Telemetry final : public Worker {
 
   void count(std::string_view topic_arn, Count what, double by = 1);
   void report(const DeliveryReport& report);
+  // Deliveries that arrived since the process began, by protocol.
+  std::map<std::string, std::uint64_t> delivered() const { return *delivered_.lock_shared(); }
   // The trace header that a message published under `header` carries on. A topic with active tracing
   // and a sampled trace gets a segment of its own there, which becomes the parent.
   std::string trace(const TopicEntry& topic, std::string_view header, Timestamp published);
@@ -62,6 +64,7 @@ class Telemetry final : public Worker {
   TraceSink* traces_ = nullptr;
   Guarded<std::map<std::string, Counts, std::less<>>> counts_;  // by topic
   Guarded<std::optional<Timestamp>> due_;
+  Guarded<std::map<std::string, std::uint64_t>> delivered_;
 };
 
 }  // namespace fog::sns

@@ -1,4 +1,5 @@
 // GetTraceSummaries.
+#include "api/common/meters.h"
 #include "api/xray/model.h"
 #include "api/xray/service.h"
 #include "api/xray/settings.h"
@@ -239,6 +240,7 @@ Result<GetTraceSummariesResult> get_trace_summaries(Call& call, const GetTraceSu
   }));
   if (more) out.next_token = make_token("GetTraceSummaries", parameters, position_key(last));
   out.traces_processed_count = totals.in_range;
+  if (!in.next_token) count_use(call, Meter::kTracesScanned, static_cast<std::uint64_t>(std::max<std::int64_t>(0, totals.in_range)));
   out.approximate_time =
       out.trace_summaries->empty() ? in.start_time : *out.trace_summaries->front().start_time;
   return out;

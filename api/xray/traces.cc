@@ -1,4 +1,5 @@
 // BatchGetTraces.
+#include "api/common/meters.h"
 #include "api/xray/compiled.h"
 #include "api/xray/model.h"
 #include "api/xray/service.h"
@@ -34,6 +35,7 @@ Result<BatchGetTracesResult> batch_get_traces(Call& call, const BatchGetTracesRe
       trace.segments->push_back({.id = std::move(document.id), .document = std::move(document.text)});
     out.traces->push_back(std::move(trace));
   }
+  count_use(call, Meter::kTracesRetrieved, out.traces->size());
   return out;
 }
 
