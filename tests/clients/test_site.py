@@ -1,6 +1,10 @@
 """The profile `site`: what it insists on, who gets to the control plane, and how people sign in."""
+import http.client
 import json
+import shutil
 import signal
+import ssl
+import subprocess
 import time
 
 import pytest
@@ -220,6 +224,26 @@ def test_keys_are_made_changed_and_revoked_by_page(site, browser):
     assert browser("DELETE", f"/_fogwatch/keys/{made['access_key']}")[0] == 200
     with pytest.raises(lister.exceptions.ClientError, match="InvalidClientTokenId|UnrecognizedClient"):
         lister.list_topics()
+
+
+def test_under_tls_the_cookie_is_for_tls_alone(tmp_path):
+    if not shutil.which("openssl"):
+        pytest.skip("no openssl to make a certificate with")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", str(key), "-out", str(certificate), "-days", "2",
+                    "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
+    key.chmod(0o600)
+    with Site(tmp_path, "--tls-cert", str(certificate), "--tls-key", str(key)) as site:
+        assert "profile site, durability strict, signatures enforced, TLS on" in site.server.lines
+        link = http.client.HTTPSConnection("127.0.0.1", site.server.port, context=ssl.create_default_context(cafile=str(certificate)))
+        link.request("POST", "/_fogwatch/login", json.dumps({"user": "ann", "password": PASSWORD}), {"X-Fogwatch-Console": "1", "User-Agent": "Mozilla/5.0"})
+        answer = link.getresponse()
+        answer.read()
+        cookie = answer.headers["Set-Cookie"]
+        assert cookie.startswith("__Host-fogwatch_session=") and "; Secure" in cookie and "Domain" not in cookie
+        assert "max-age" in answer.headers["Strict-Transport-Security"]
+        link.request("GET", "/_fogwatch/requests", headers={"Cookie": cookie.split(";")[0]})
+        assert link.getresponse().status == 200
 
 
 # Last: it locks this machine's address out of one user's door.
