@@ -4,8 +4,10 @@
 #include <sched.h>
 #include <sys/resource.h>
 
-#include <fstream>
-#include <iterator>
+#include <cstdlib>
+#include <latch>
+#include <shared_mutex>
+#include <thread>
 
 #include "api/cloudwatch/alarm_operations.h"
 #include "api/cloudwatch/metric_stream_worker.h"
@@ -22,7 +24,6 @@
 #include "api/control/key_pages.h"
 #include "api/control/outbox_store.h"
 #include "api/control/request_log.h"
-#include "api/control/usage.h"
 #include "api/control/sign_in.h"
 #include "api/logs/event_pipeline.h"
 #include "api/logs/http_ingest.h"
@@ -32,7 +33,6 @@
 #include "api/logs/reader.h"
 #include "api/logs/service.h"
 #include "api/logs/side_tasks.h"
-#include "api/neighbours/metadata.h"
 #include "api/neighbours/neighbours.h"
 #include "api/neighbours/request.h"
 #include "api/sns/service.h"
@@ -44,6 +44,7 @@
 #include "api/otlp/traces.h"
 #include "api/xray/service.h"
 #include "server/data_folder.h"
+#include "server/entrance.h"
 #include "server/disk.h"
 #include "server/fast_random.h"
 #include "server/gate.h"
@@ -51,10 +52,9 @@
 #include "server/line_door.h"
 #include "server/outbound.h"
 #include "server/pipeline.h"
-#include "server/raw_metrics.h"
-#include "server/tag_directory.h"
-#include "server/usage_sources.h"
 #include "server/pressure.h"
+#include "server/self_monitoring.h"
+#include "server/snapshots.h"
 #include "server/tls.h"
 #include "server/workers.h"
 #include "server/xray_daemon.h"
@@ -64,9 +64,7 @@
 #include "storage/log_store.h"
 #include "storage/metric_store.h"
 #include "storage/resource_store.h"
-#include "storage/sqlite/database.h"
 #include "storage/trace_store.h"
-#include "storage/wal/check.h"
 #include "storage/wal/resource_log.h"
 #include "storage/wal/wal.h"
 
@@ -75,6 +73,9 @@ namespace {
 
 // The background thread ticks every second; this long without a round is an illness.
 constexpr Millis kWorkersStuck{60'000};
+
+// A return to a snapshot is given up, before anything has happened, when something is busy for longer.
+constexpr Millis kRestPatience{5'000};
 
 // Which listener a request came through.
 constexpr int kApiDoor = 0;
@@ -225,13 +226,6 @@ std::map<std::string, cloudwatch::StreamDestination> stream_destinations(const C
   return out;
 }
 
-Result<std::string> read_file(const std::filesystem::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-  if (!in) return Error::invalid(fmt::format("{} cannot be read", file.string()));
-  return text;
-}
-
 std::string_view name_of(Durability durability) {
   switch (durability) {
     case Durability::kStrict: return "strict";
@@ -288,7 +282,6 @@ struct App::Impl {
   std::unique_ptr<logs::StoreLogReader> log_reader;
   std::unique_ptr<xray::XRay> xray;
   std::vector<std::unique_ptr<Worker>> xray_workers;
-  std::unique_ptr<Usage> usage;
   std::unique_ptr<MetricUpkeep> metric_upkeep;
   std::unique_ptr<cloudwatch::MetricStreamWorker> metric_streams;
   std::unique_ptr<otlp::MetricReceiver> otlp_metrics;
@@ -301,6 +294,7 @@ struct App::Impl {
   std::unique_ptr<CertificateUpkeep> certificate_upkeep;
   std::unique_ptr<Pressure> pressure;
   std::unique_ptr<Admission> admission;
+  std::unique_ptr<SelfMonitoring> self_monitoring;
   RequestLog requests;
   Faults faults{request_ids};
   Delays delays;
@@ -312,11 +306,13 @@ struct App::Impl {
   Networks senders;
   std::unique_ptr<SignIn> sign_in;
   std::unique_ptr<KeyPages> key_pages;
-  std::unique_ptr<OwnTags> own_tags;
-  std::unique_ptr<neighbours::Metadata> metadata;  // null: this is no instance and no task
   std::unique_ptr<neighbours::Neighbours> neighbours;
   std::unique_ptr<ControlPlane> control;
   std::unique_ptr<Pipeline> pipeline;
+  Turnstile turnstile;
+  std::shared_mutex replacing;  // held by doors that are no HTTP while they hand something over
+  std::unique_ptr<Snapshots> snapshots;
+  std::unique_ptr<Entrance> entrance;
   std::unique_ptr<Workers> workers;
   std::unique_ptr<http::HttpServer> http;
   std::unique_ptr<XrayDaemon> xray_daemon;
@@ -331,8 +327,8 @@ struct App::Impl {
   std::string_view scheme() const { return certificate ? "https://" : "http://"; }
   Status open_stores();
   void make_threads();
+  void make_workers();
   Status make_services();
-  Status make_usage();
   void send_insight_event(const std::string& event);
   Status recover();
   void register_services();
@@ -341,6 +337,12 @@ struct App::Impl {
   std::string account_of(std::string_view access_key) const;
   std::string start_line() const;
   void build_way_in();
+  void open_entrance();
+  Status come_to_rest();
+  void close_stores();
+  Status replace_stores(const std::function<Status()>& while_closed);
+  Status watch_itself();
+  void tell_own_url();
   Status open_doors();
   void open_xray_door(const ListenAddress& at, std::vector<std::uint16_t>& own_ports);
   std::optional<http::Response> link_page(const http::Request& request);
@@ -365,6 +367,8 @@ Result<std::unique_ptr<App>> App::start(const Config& config) {
   impl->start_workers();
   TRYV(impl->read_keys());
   impl->build_way_in();
+  impl->open_entrance();
+  TRYV(impl->watch_itself());
   TRYV(impl->open_doors());
   return std::unique_ptr<App>(new App(std::move(impl)));
 }
@@ -376,9 +380,10 @@ Status App::Impl::open_certificate() {
 }
 
 Status App::Impl::open_stores() {
-  if (!config.ephemeral) {
+  if (!config.ephemeral && !folder) {
     TRY(auto opened, DataFolder::open(config.data));
     folder.emplace(std::move(opened));
+    TRYV(finish_swap(config.data));
   }
   clock_keeper = std::make_unique<ClockKeeper>(clock, below("clock.json"));
   TRYV(clock_keeper->restore());
@@ -395,27 +400,10 @@ void App::Impl::make_threads() {
   pool = std::make_unique<WorkerPool>(cores());
   outbound = std::make_unique<CurlOutbound>(
       CurlOutbound::Options{.rules = {.allow_private = config.reaches_private()}, .smtp = config.smtp});
-  workers = std::make_unique<Workers>(clock);
+  make_workers();
 }
 
-// What the operator says in files: prices, and the place where programs think they run.
-Status App::Impl::make_usage() {
-  usage = std::make_unique<Usage>(below("usage.json"), clock);
-  usage->restore();
-  usage->meters().saw(config.account, config.region);
-  logs->add_listener(*usage);
-  if (!config.price_table.empty()) {
-    TRY(const std::string text, read_file(config.price_table));
-    if (auto set = usage->set_prices(text); !set.ok()) return Error::invalid(fmt::format("{}: {}", config.price_table.string(), set.error().message()));
-  }
-  if (!config.metadata_file.empty()) {
-    TRY(const std::string text, read_file(config.metadata_file));
-    auto read = neighbours::Metadata::read(text, random);
-    if (!read.ok()) return Error::invalid(fmt::format("{}: {}", config.metadata_file.string(), read.error().message()));
-    metadata = std::move(*read);
-  }
-  return Ok{};
-}
+void App::Impl::make_workers() { workers = std::make_unique<Workers>(clock); }
 
 Status App::Impl::make_services() {
   outbox = std::make_unique<OutboxStore>(*resources);
@@ -440,6 +428,7 @@ Status App::Impl::make_services() {
   log_queries = std::make_unique<logs::LogQueryRunner>(*logs);
   metric_sink = cloudwatch::make_metric_sink(*metrics, clock);
   trace_sink = xray::make_trace_sink(*traces);
+  metric_tags = {};
   for (const std::string& row : config.metric_tags) TRYV(metric_tags.add(row));
   sns->telemetry().set_sinks(logs.get(), metric_sink.get(), trace_sink.get());
   log_pipeline = std::make_unique<logs::EventPipeline>(
@@ -452,7 +441,6 @@ Status App::Impl::make_services() {
                                  .subscription_queue_bytes_max = std::max<std::size_t>(config.log_queue_mb, 1) << 20,
                                  .live_tail_sessions_max = config.live_tail_sessions});
   logs->add_listener(*log_pipeline);
-  TRYV(make_usage());
   log_side_tasks = std::make_unique<logs::SideTasks>(
       logs::SideTasks::Deps{.logs = *logs, .queries = *queries, .pool = *pool, .clock = clock, .random = random,
                             .outbound = outbound.get(), .metrics = metric_sink.get()},
@@ -531,9 +519,9 @@ void App::Impl::register_services() {
   services.add<logs::EventPipeline>(*log_pipeline);
   log_side_tasks->add_to(services);
   services.add<LogReader>(*log_reader);
-  services.add<Meters>(usage->meters());
   services.add<xray::XRay>(*xray);
 
+  if (!registry.services().empty()) return;  // they have no state of their own
   registry.add(cloudwatch::service());
   registry.add(logs::service());
   registry.add(xray::service());
@@ -570,16 +558,14 @@ void App::Impl::start_workers() {
   }
   sns_upkeep = std::make_unique<SnsUpkeep>(*sns, *pool);
   workers->add(*sns_upkeep);
-  usage->start(usage_sources({.registry = registry, .metrics = *metrics, .log_store = *log_store, .traces = *traces, .resources = *resources,
-                              .alarms = *alarm_book, .logs = *logs, .queries = *queries, .log_pipeline = *log_pipeline, .sns = *sns}));
-  workers->add(*usage);
-  pressure = std::make_unique<Pressure>(memory_limit_of(config));
+  if (!pressure) pressure = std::make_unique<Pressure>(memory_limit_of(config));  // connections hold it
   workers->add(*pressure);
   if (certificate) {
     certificate_upkeep = std::make_unique<CertificateUpkeep>(*certificate);
     workers->add(*certificate_upkeep);
   }
 
+  own_forgetters.clear();
   // Who forgets what; resources go last, when nothing refers to them any more.
   forgetters = {queries.get(), log_pipeline.get(), logs.get(), xray.get(), alarms.get(), sns.get()};
   forgetters.push_back(sqs.get());
@@ -591,10 +577,6 @@ void App::Impl::start_workers() {
 }
 
 std::optional<http::Response> App::Impl::link_page(const http::Request& request) {
-  if (metadata) {
-    if (auto page = metadata->answer(request, clock.real_now())) return page;
-  }
-  if (request.method != "GET") return std::nullopt;
   Call call;
   call.account = config.account;
   call.region = config.region;
@@ -666,13 +648,12 @@ void App::Impl::build_way_in() {
                       .default_account = config.account,
                       .make_access_key = [this](const std::string& account) { return neighbours::key_for_account("AKIA", account, random.next()); },
                       .reload = [this] { return read_keys(); }});
-  own_tags = std::make_unique<OwnTags>(registry, services, clock, *wal);
   neighbours = std::make_unique<neighbours::Neighbours>(
       neighbours::Sts::Place{.account = config.account,
                              .region = config.region,
                              .account_of = [this](std::string_view access_key) { return account_of(access_key); },
                              .gives_keys = !enforces},
-      clock, request_ids, own_tags.get());
+      clock, request_ids);
   ControlPlane::Parts parts{.clock = *clock_keeper,
                             .registry = registry,
                             .outbox = *outbox,
@@ -681,20 +662,18 @@ void App::Impl::build_way_in() {
                             .advance = [this](Millis by) { return workers->advance(by); },
                             .checks = health_checks(),
                             .metrics = {[this](PrometheusText& out) { write_metrics(out); }},
-                            .neighbours = {"sts", "iam", "ec2", "oam", "resourcegroupstaggingapi"},
+                            .neighbours = {"sts", "iam", "ec2", "oam"},
                             .addresses = [this] { return addresses; },
                             .default_account = config.account,
                             .default_region = config.region,
                             .started = clock.real_now()};
   parts.resettables = forgetters;
-  const auto raw = [this](const http::Request& request) { return raw_metrics(request, *metrics, usage->meters(), clock.now()); };
-  parts.pages.emplace_back("/_fogwatch/usage", [this](const http::Request& request) { return usage->page(request); });
-  parts.pages.emplace_back("/_fogwatch/usage/prices", [this](const http::Request& request) { return usage->page(request); });
-  parts.pages.emplace_back("/_aws/cloudwatch/metrics/raw", raw);
-  parts.pages.emplace_back("/cloudwatch/metrics/raw", raw);
   control = std::make_unique<ControlPlane>(std::move(parts));
   admission = std::make_unique<Admission>(pool->threads());
-  pipeline = std::make_unique<Pipeline>(Pipeline::Parts{
+  if (!snapshots)
+    snapshots = std::make_unique<Snapshots>(config.ephemeral ? std::filesystem::path() : config.data,
+                                            [this](const std::function<Status()>& while_closed) { return replace_stores(while_closed); });
+  Pipeline::Parts way{
       .api = *api,
       .control = *control,
       .neighbours = *neighbours,
@@ -714,15 +693,136 @@ void App::Impl::build_way_in() {
       .faults = faults,
       .delays = delays,
       .request_ids = request_ids,
+      .snapshots = snapshots.get(),
+      .turnstile = &turnstile,
       .guard = {.allowed_hosts = config.allowed_hosts, .allowed_origins = config.allowed_origins},
       .link_page = [this](const http::Request& request) { return link_page(request); },
-      .receive = [this](const http::Request& request, const TelemetryScope& scope) { return receive_telemetry(request, scope); }});
+      .receive = [this](const http::Request& request, const TelemetryScope& scope) { return receive_telemetry(request, scope); }};
+  if (!pipeline) {
+    pipeline = std::make_unique<Pipeline>(std::move(way));
+  } else {  // in its place: answers that wait for a return to a snapshot know it by its address
+    std::destroy_at(pipeline.get());
+    std::construct_at(pipeline.get(), std::move(way));
+  }
+}
+
+void App::Impl::open_entrance() {
+  entrance = std::make_unique<Entrance>(turnstile, *pipeline);
   http = std::make_unique<http::HttpServer>(
       http::Options{.threads = config.threads == 0 ? cores() : config.threads,
                     .connections_max = config.connections_max,
                     .pressure = pressure.get(),
                     .certificate = certificate.get()},
-      *pipeline);
+      *entrance);
+}
+
+// No turn, no worker, no delivery, no task is under way, and none begins. What was stopped runs again on failure.
+Status App::Impl::come_to_rest() {
+  const auto until = std::chrono::steady_clock::now() + kRestPatience;
+  sqs->end_polls();
+  if (!turnstile.close(kRestPatience)) return Error::busy("Some requests take too long to end; try again.");
+  workers->stop();
+  while (outbound->stats().waiting > 0 && std::chrono::steady_clock::now() < until) std::this_thread::sleep_for(Millis(1));
+  // Tasks run in the order in which they came: when each thread has met here, all earlier ones are done.
+  const auto met = std::make_shared<std::latch>(static_cast<std::ptrdiff_t>(pool->threads()));
+  bool all = outbound->stats().waiting == 0;
+  for (std::size_t i = 0; i < pool->threads(); ++i) {
+    if (all && pool->submit([met] { met->arrive_and_wait(); })) continue;
+    all = false;
+    met->count_down();  // nobody waits for one that never came
+  }
+  while (all && !met->try_wait() && std::chrono::steady_clock::now() < until) std::this_thread::sleep_for(std::chrono::microseconds(200));
+  if (all && met->try_wait()) return Ok{};
+  workers->start();
+  turnstile.open();
+  return Error::busy("Some deliveries or queries take too long to end; try again.");
+}
+
+// From the end, as the destructor does it.
+void App::Impl::close_stores() {
+  log_pipeline->stop();
+  log_side_tasks->stop();
+  workers.reset();
+  self_monitoring.reset();
+  control.reset();
+  own_forgetters.clear();
+  forgetters.clear();
+  statsd.reset();
+  otlp_metrics.reset();
+  metric_streams.reset();
+  metric_upkeep.reset();
+  xray_workers.clear();
+  xray.reset();
+  log_reader.reset();
+  log_side_tasks.reset();
+  log_pipeline.reset();
+  disk_budget.reset();
+  log_upkeep.reset();
+  log_queries.reset();
+  queries.reset();
+  logs.reset();
+  alarms.reset();
+  alarm_book.reset();
+  sns_upkeep.reset();
+  sns.reset();
+  sqs.reset();
+  trace_sink.reset();
+  metric_sink.reset();
+  outbox.reset();
+  clock_keeper.reset();
+  log_store.reset();
+  traces.reset();
+  metrics.reset();
+  resource_log.reset();
+  wal.reset();
+  resources.reset();
+}
+
+// Everything that stands on the stores is built anew, as at a start; doors and connections stay.
+Status App::Impl::replace_stores(const std::function<Status()>& while_closed) {
+  const std::unique_lock no_doors(replacing);
+  TRYV(come_to_rest());
+  close_stores();
+  Status done = while_closed();
+  clock.reset();
+  make_workers();
+  if (done.ok()) done = open_stores();
+  if (done.ok()) done = make_services();
+  if (done.ok()) done = recover();
+  if (!done.ok()) {  // without stores there is nothing to serve; a start finishes what was begun
+    LOG_ERROR("the stores cannot be opened: {}", done.error().message());
+    std::_Exit(1);
+  }
+  register_services();
+  start_workers();
+  build_way_in();
+  TRYV(watch_itself());
+  tell_own_url();
+  workers->start();
+  turnstile.open();
+  return Ok{};
+}
+
+// The server's own metrics, alarms and dashboard.
+Status App::Impl::watch_itself() {
+  if (!config.self_monitoring.value_or(config.profile == Profile::kSite)) return Ok{};
+  self_monitoring = std::make_unique<SelfMonitoring>(SelfMonitoring::Parts{
+      .sink = *metric_sink,
+      .resources = *resources,
+      .numbers = [this] { return control->answer({.method = "GET", .target = "/metrics"}).body; },
+      .data = config.ephemeral ? std::filesystem::path() : config.data,
+      .account = config.account,
+      .region = config.region});
+  if (auto made = self_monitoring->prepare(*api); !made.ok()) LOG_WARN("no alarms over the server itself: {}", made.error().message());
+  workers->add(*self_monitoring);
+  return Ok{};
+}
+
+// What links in notifications begin with.
+void App::Impl::tell_own_url() {
+  const std::string own_url = std::string(scheme()) + ListenAddress{config.listen.host, port}.text();
+  sns->set_default_url(own_url);
+  alarms->set_console_url(config.external_url.empty() ? own_url : config.external_url);
 }
 
 Status App::Impl::open_doors() {
@@ -738,8 +838,7 @@ Status App::Impl::open_doors() {
   if (config.otlp_listen) open_otlp_door(*config.otlp_listen, own_ports);
   open_line_doors(own_ports);
   outbound->set_own_ports(std::move(own_ports));
-  sns->set_default_url(own_url);
-  alarms->set_console_url(config.external_url.empty() ? own_url : config.external_url);
+  tell_own_url();
 
   for (const std::string& address : addresses) lines.push_back("listening " + address);
   lines.push_back(start_line());
@@ -835,6 +934,7 @@ void App::Impl::open_line_doors(std::vector<std::uint16_t>& own_ports) {
   const auto open = [&](const char* name, const ListenAddress& at, LineDoor::Framing framing, std::string group, auto take_lines) {
     const logs::LineScope scope{config.account, config.region, std::move(group), "default"};
     auto opened = LineDoor::open(at.host, at.port, framing, [this, scope, take_lines](std::span<const LineDoor::Line> received) {
+      const std::shared_lock open_stores_stay(replacing);
       std::vector<logs::IncomingLine> incoming;
       incoming.reserve(received.size());
       for (const LineDoor::Line& line : received)
@@ -877,6 +977,7 @@ void App::Impl::open_xray_door(const ListenAddress& at, std::vector<std::uint16_
       at.host, at.port,
       [this](const std::string& address, std::uint16_t wanted) { return http->listen(address, wanted, kXrayDoor); },
       [this](std::span<const std::string_view> documents) {
+        const std::shared_lock open_stores_stay(replacing);
         return xray::take_documents(*xray, {.account = config.account, .region = config.region}, documents).rejected;
       });
   if (!opened.ok()) {
@@ -998,7 +1099,13 @@ App::~App() = default;
 const std::vector<std::string>& App::start_lines() const { return impl_->lines; }
 std::uint16_t App::api_port() const { return impl_->port; }
 
+bool App::is_well() const {
+  const std::shared_lock settled(impl_->replacing, std::try_to_lock);
+  return !settled || impl_->workers->since_last_round() <= kWorkersStuck;
+}
+
 bool App::stop(Millis grace) {
+  const std::shared_lock settled(impl_->replacing);
   if (impl_->xray_daemon) impl_->xray_daemon->stop();
   for (const auto& door : impl_->line_doors) door->stop();
   impl_->sqs->end_polls();
@@ -1006,7 +1113,6 @@ bool App::stop(Millis grace) {
   impl_->workers->stop();
   impl_->log_pipeline->stop();
   impl_->log_side_tasks->stop();
-  impl_->usage->stop();
   impl_->resource_log->tick(impl_->clock.now());
   // What is sealed now need not be read from the log at the next start.
   if (auto sealed = impl_->log_store->flush(); !sealed.ok())
@@ -1017,31 +1123,6 @@ bool App::stop(Millis grace) {
     LOG_ERROR("the log could not be written to its end: {}", flushed.error().message());
   }
   return drained;
-}
-
-// Every file once: checksums of log segments and of the write-ahead log, the structure of every database.
-Result<std::vector<std::string>> check_data_folder(const std::filesystem::path& folder) {
-  std::error_code error;
-  if (!std::filesystem::is_regular_file(folder / "FORMAT", error)) {
-    return Error::invalid(folder.string() + " is not a data folder of Fogwatch");
-  }
-  TRY(auto lock, DataFolder::open(folder));  // nobody writes while this reads
-  std::vector<std::string> findings;
-  if (std::filesystem::is_directory(folder / "logs", error)) {
-    TRY(auto report, check_log_folder(folder / "logs"));
-    findings = std::move(report.findings);
-  }
-  if (std::filesystem::is_directory(folder / "wal", error)) {
-    TRY(auto damaged, check_wal_folder(folder / "wal"));
-    findings.insert(findings.end(), damaged.begin(), damaged.end());
-  }
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
-    if (!entry.is_regular_file() || entry.path().extension() != ".db") continue;
-    auto database = Database::open(entry.path(), {.read_only = true});
-    Status sound = database.ok() ? database->check() : Status(std::move(database).error());
-    if (!sound.ok()) findings.push_back(fmt::format("{}: {}", entry.path().string(), sound.error().message()));
-  }
-  return findings;
 }
 
 }  // namespace fog

@@ -22,6 +22,9 @@ class App {
   const std::vector<std::string>& start_lines() const;
   std::uint16_t api_port() const;
 
+  // False when the workers have not finished a round for long: the service manager may then start afresh.
+  bool is_well() const;
+
   // Reads the keys file again. When it is wrong, what was read before stays in force.
   void reload();
 

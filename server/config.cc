@@ -306,10 +306,22 @@ constexpr Option kOptions[] = {
      [](Config& c, const std::string& v) { return apply_switch(c.lambda_metrics, v, "lambda-metrics"); }},
     {"logs-metrics", "true|false", "metrics of AWS/Logs about the service itself (true)",
      [](Config& c, const std::string& v) { return apply_switch(c.logs_metrics, v, "logs-metrics"); }},
-    {"price-table", "FILE", "JSON with prices for /_fogwatch/usage, in the form of /_fogwatch/usage/prices (us-east-1's)",
-     [](Config& c, const std::string& v) -> Status { c.price_table = v; return Ok{}; }},
-    {"metadata-file", "FILE", "JSON that makes this server the metadata service of an EC2 instance or ECS task (off)",
-     [](Config& c, const std::string& v) -> Status { c.metadata_file = v; return Ok{}; }},
+    {"log-format", "text|json", "form of the server's own log lines (text)",
+     [](Config& c, const std::string& v) -> Status {
+       if (!log::parse_format(v, c.log_format)) return Error::invalid(fmt::format("log-format: '{}' is neither text nor json", v));
+       return Ok{};
+     }},
+    {"access-log", "off|errors|all", "a line in the server's own log for a request: those answered with a 5xx, all, none (errors)",
+     [](Config& c, const std::string& v) -> Status {
+       if (!log::parse_access(v, c.access_log)) return Error::invalid(fmt::format("access-log: '{}' is not one of off, errors, all", v));
+       return Ok{};
+     }},
+    {"self-monitoring", "on|off", "the server's own health as metrics of namespace Fogwatch, with a dashboard and alarms (on in profile site)",
+     [](Config& c, const std::string& v) -> Status {
+       if (v != "on" && v != "off" && v != "true" && v != "false") return Error::invalid(fmt::format("self-monitoring: '{}' is neither on nor off", v));
+       c.self_monitoring = v == "on" || v == "true";
+       return Ok{};
+     }},
     {"log-level", "LEVEL", "debug, info, warn, error or off (info)",
      [](Config& c, const std::string& v) -> Status {
        if (!log::parse_level(v, c.log_level)) {
@@ -438,10 +450,6 @@ Status finish(Config& config, const Environment& environment) {
   return Ok{};
 }
 
-// Later versions bring these; an explicit answer beats "unknown command".
-constexpr std::pair<const char*, const char*> kLater[] = {{"backup", "copy a data folder into one file"},
-                                                          {"restore", "make a data folder from a backup"}};
-
 }  // namespace
 
 bool ListenAddress::is_loopback() const { return host.starts_with("127.") || host == "::1"; }
@@ -518,7 +526,6 @@ Result<CommandLine> parse_command_line(const std::vector<std::string>& arguments
   keys_add->add_flag("--admin", line.keys.is_admin, "the key may do everything")->excludes(keys_add->get_option("--policy"));
   CLI::App* keys_revoke = keys_action("revoke", "take a key out");
   keys_revoke->add_option("access-key", line.keys.access_key, "the access key")->required()->type_name("KEY");
-  app.add_subcommand("apply", "make the resources of a CloudFormation template (fogwatch apply --help)");  // read by parse_apply_options()
   CLI::App* users = app.add_subcommand("users", "the people who may sign in to the console of a server with --keys-file");
   users->require_subcommand(1);
   const auto users_action = [&](const char* name, const char* help, UsersCommand::Action action, bool has_name) {
@@ -535,12 +542,10 @@ Result<CommandLine> parse_command_line(const std::vector<std::string>& arguments
   users_add->add_flag("--admin", line.users.is_admin, "the user may do everything")->excludes(users_add->get_option("--policy"));
   users_action("password", "another password, read from standard input; ends the user's sessions", UsersCommand::Action::kPassword, true);
   users_action("remove", "take a user out; ends the user's sessions", UsersCommand::Action::kRemove, true);
-  std::vector<CLI::App*> later;
-  for (const auto& [name, help] : kLater) {
-    CLI::App* command = app.add_subcommand(name, fmt::format("{} (not in this version)", help));
-    command->allow_extras();
-    later.push_back(command);
-  }
+  app.add_subcommand("apply", "make the resources of a CloudFormation template (fogwatch apply --help)");  // read by parse_apply_options()
+  // Read in files of their own: backup/command.cc.
+  app.add_subcommand("backup", "copy a data folder, also a running server's, into a folder or a tar file");
+  app.add_subcommand("restore", "make a data folder from a backup");
 
   try {
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
@@ -577,12 +582,6 @@ Result<CommandLine> parse_command_line(const std::vector<std::string>& arguments
     line.command = Command::kUsers;
     line.users.file = keys_file;
     line.users.policy_file = policy_file;
-    return line;
-  }
-  for (CLI::App* command : later) {
-    if (!command->parsed()) continue;
-    line.command = Command::kUnavailable;
-    line.text = fmt::format("fogwatch {} is not available in version {}.", command->get_name(), FOG_VERSION);
     return line;
   }
   if (!serve->parsed()) {

@@ -13,6 +13,7 @@
 
 #include "server/ingest_stdin.h"
 #include "storage/base/log.h"
+#include "storage/base/log_context.h"
 #include "storage/base/result.h"
 #include "storage/wal/wal.h"
 
@@ -85,15 +86,16 @@ struct Config {
   std::string xray_insights_topic;      // ARN of a topic that receives X-Ray insight events as well; empty: none
   std::string sms_webhook;              // empty: text messages go to the outbox
   bool sms_sandbox = false;             // only verified numbers get text messages
-  std::filesystem::path price_table;    // of /_fogwatch/usage; empty: the built-in one
-  std::filesystem::path metadata_file;  // api/neighbours/metadata.h; empty: none
   std::size_t alarm_grace_ms = 2'000;   // a window is evaluated this long after it ended
   log::Level log_level = log::Level::kInfo;
+  log::Format log_format = log::Format::kText;
+  log::Access access_log = log::Access::kErrors;
+  std::optional<bool> self_monitoring;  // nothing: in profile site
 };
 
 using Environment = std::map<std::string, std::string>;
 
-enum class Command { kServe, kCheck, kIngest, kKeys, kUsers, kVersion, kHelp, kUnavailable };
+enum class Command { kServe, kCheck, kIngest, kKeys, kUsers, kVersion, kHelp };
 
 // `fogwatch keys add|list|revoke`.
 struct KeysCommand {
@@ -125,7 +127,7 @@ struct CommandLine {
   IngestOptions ingest;          // for ingest
   KeysCommand keys;              // for keys
   UsersCommand users;            // for users
-  std::string text;            // for help and unavailable: what to print
+  std::string text;            // for help: what to print
 };
 
 // `arguments` without the program's name. The error is a sentence for the user.

@@ -10,8 +10,10 @@
 
 #include "server/app.h"
 #include "server/apply_command.h"
+#include "server/backup/command.h"
 #include "server/config.h"
 #include "server/keys_command.h"
+#include "server/notify.h"
 #include "storage/base/log.h"
 
 extern char** environ;
@@ -60,8 +62,23 @@ int complain(const Error& error) {
   return error.kind() == ErrorKind::kInvalid ? 2 : 1;
 }
 
+// The next signal. Meanwhile the service manager hears regularly that the server is well, as long as it is.
+int wait_for(const sigset_t& signals, const App& app, ServiceManager& manager) {
+  const auto every = manager.watchdog();
+  while (true) {
+    const auto ms = every ? every->count() : 3'600'000;
+    const timespec limit{.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1'000'000};
+    const int received = ::sigtimedwait(&signals, nullptr, &limit);
+    if (received > 0) return received;
+    if (every && app.is_well()) manager.alive();
+  }
+}
+
 int serve(const Config& config) {
   log::set_level(config.log_level);
+  log::set_format(config.log_format);
+  log::set_access(config.access_log);
+  ServiceManager manager(environment());
   // Every thread inherits the mask: signals are taken by sigwait below, and nowhere else.
   sigset_t signals;
   sigemptyset(&signals);
@@ -76,20 +93,18 @@ int serve(const Config& config) {
   for (const std::string& line : (*app)->start_lines()) fmt::print("{}\n", line);
   std::fflush(stdout);
 
-  int received = 0;
-  while (::sigwait(&signals, &received) == 0 && received == SIGHUP) (*app)->reload();
+  const std::string status = (*app)->start_lines().size() > 1 ? (*app)->start_lines().front() : std::string();
+  manager.ready(status);
+  while (wait_for(signals, **app, manager) == SIGHUP) {
+    manager.reloading();
+    (*app)->reload();
+    manager.ready(status);
+  }
+  manager.stopping();
   LOG_INFO("stopping");
   if ((*app)->stop(kStopGrace)) return 0;
   LOG_WARN("some requests were still under way");
   std::_Exit(0);
-}
-
-int check(const std::filesystem::path& folder) {
-  const auto findings = check_data_folder(folder);
-  if (!findings.ok()) return complain(findings.error());
-  for (const std::string& finding : *findings) fmt::print("{}\n", finding);
-  fmt::print("{}\n", findings->empty() ? "All is well." : fmt::format("{} findings.", findings->size()));
-  return findings->empty() ? 0 : 1;
 }
 
 int ingest(const IngestOptions& options) {
@@ -103,12 +118,16 @@ int apply_template(const std::vector<std::string>& arguments) {
 }
 
 int run(const std::vector<std::string>& arguments) {
+  if (!arguments.empty() && (arguments.front() == "backup" || arguments.front() == "restore")) {
+    const std::vector<std::string> rest(arguments.begin() + 1, arguments.end());
+    return arguments.front() == "backup" ? backup::run_backup(rest, environment()) : backup::run_restore(rest, environment());
+  }
   if (!arguments.empty() && arguments.front() == "apply") return apply_template({arguments.begin() + 1, arguments.end()});
   const auto line = parse_command_line(arguments, environment());
   if (!line.ok()) return complain(line.error());
   switch (line->command) {
     case Command::kServe: return serve(line->config);
-    case Command::kCheck: return check(line->folder);
+    case Command::kCheck: return backup::run_check(line->folder);
     case Command::kIngest: return ingest(line->ingest);
     case Command::kKeys: {
       const Status done = run_keys_command(line->keys);
@@ -120,7 +139,6 @@ int run(const std::vector<std::string>& arguments) {
     }
     case Command::kVersion: fmt::print("fogwatch {}\n", FOG_VERSION); return 0;
     case Command::kHelp: fmt::print("{}", line->text); return 0;
-    case Command::kUnavailable: fmt::print(stderr, "{}\n", line->text); return 2;
   }
   return 2;
 }

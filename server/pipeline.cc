@@ -10,6 +10,7 @@
 #include "api/neighbours/request.h"
 #include "server/console.h"
 #include "storage/base/log.h"
+#include "storage/base/log_context.h"
 
 namespace fog {
 namespace {
@@ -96,6 +97,7 @@ struct Pipeline::Work final : http::HandlerState {
   http::Response made;  // while the log is waited for
   bool durable = true;
   bool is_browser = false;
+  bool is_inside = true;  // counted by the turnstile
   std::string cors_origin;
   std::int64_t began_ns = 0;
   std::int64_t run_began_ns = 0;  // of a heavy call, on the pool
@@ -105,6 +107,7 @@ struct Pipeline::Work final : http::HandlerState {
   std::shared_ptr<const AccessKey> identity;  // whose policies decide; null: nobody's
 
   http::Request& request() { return x ? x->request : turn->request; }
+  std::string_view id() const { return request_id.empty() && x ? x->call.request_id : request_id; }
 };
 
 void Pipeline::handle(http::Turn& turn) {
@@ -121,6 +124,7 @@ void Pipeline::handle(http::Turn& turn) {
     if (parts_.faults.any() && inject(work)) return;
     serve(work);
   } catch (const std::exception& e) {
+    const log::RequestScope scope(work.id());
     LOG_ERROR("request {}: {}", path_of(work.request().target), e.what());
     answer(work, Error::internal("The request could not be carried out."));
   }
@@ -173,7 +177,7 @@ void Pipeline::unrouted(Work& work) {
   work.own_name = path_of(request.target);
   if (shows_console(request)) return finish(work, to_console());
   if (work.own_name == "/") return finish(work, parts_.control.answer(request));
-  if ((request.method == "GET" || request.method == "HEAD" || request.method == "PUT") && parts_.link_page) {
+  if (request.method == "GET" && parts_.link_page) {
     if (auto page = parts_.link_page(request)) return finish(work, std::move(*page));
   }
   finish(work, plain(404, "UnknownOperationException", "There is nothing at this path."));
@@ -190,6 +194,7 @@ Pipeline::Work& Pipeline::begin(http::Turn& turn) {
   work.identity.reset();
   work.status = Ok{};
   work.durable = true;
+  work.is_inside = true;
   work.began_ns = steady_ns();
   work.wall_ms = wall_ms();
   work.body_bytes = turn.request.body.size();
@@ -266,6 +271,7 @@ bool Pipeline::own_page(Work& work) {
     finish(work, turn.shed ? plain(503, "ServiceUnavailable", kNoMemory) : plain(413, "RequestEntityTooLarge", "The request body is too large."));
     return true;
   }
+  if (snapshot_page(work)) return true;
   const auto make = [this, is_sign_in, is_keys](const http::Request& request) {
     if (is_sign_in) return parts_.sign_in.answer(request, std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now().time_since_epoch()));
     return is_keys ? parts_.key_pages.answer(request) : parts_.control.answer(request);
@@ -279,6 +285,38 @@ bool Pipeline::own_page(Work& work) {
                   else finish(work, plain(503, "ServiceUnavailable", work.status.error().message()));
                 });
   }
+  return true;
+}
+
+// Snapshots are made on the pool. A return to one waits for all turns to end, so its own does not count.
+bool Pipeline::snapshot_page(Work& work) {
+  Snapshots* const snapshots = parts_.snapshots;
+  if (snapshots == nullptr) return false;
+  if (work.own_name == "/_fogwatch/snapshot") {
+    run_on_pool(work, [snapshots, &work] { work.made = snapshots->answer(work.turn->request); },
+                [this, &work] {
+                  if (work.status.ok()) finish(work, std::move(work.made));
+                  else finish(work, plain(503, "ServiceUnavailable", work.status.error().message()));
+                });
+    return true;
+  }
+  if (work.own_name != "/_fogwatch/restore") return false;
+  Turnstile* const turnstile = parts_.turnstile;
+  const auto answered = [this, turnstile, &work](auto&& again) -> void {
+    work.is_inside = turnstile->enter();
+    if (work.is_inside) return finish(work, std::move(work.made));
+    work.turn->hold([turnstile](http::Resume resume) { turnstile->when_open([resume] { resume(); }); }, [again] { again(again); });
+  };
+  work.is_inside = false;
+  work.turn->hold(
+      [turnstile, snapshots, &work](http::Resume resume) {
+        turnstile->leave();
+        snapshots->restore(work.turn->request, [&work, resume](http::Response made) {
+          work.made = std::move(made);
+          resume();
+        });
+      },
+      [answered] { answered(answered); });
   return true;
 }
 
@@ -373,6 +411,7 @@ void Pipeline::call(Work& work) {
   if (x.entry != nullptr && x.entry->operation != nullptr && x.entry->operation->is_heavy) return call_heavy(work);
   {
     const TraceHeader trace(x.request.header("x-amzn-trace-id"));
+    const log::RequestScope scope(x.call.request_id);
     work.status = parts_.api.call(x);
   }
   if (const auto* waiting = work.status.ok() ? nullptr : dynamic_cast<const Waiting*>(work.status.error().detail())) {
@@ -460,6 +499,7 @@ void Pipeline::run_on_pool(Work& work, std::function<void()> task, std::function
   work.turn->hold(
       [this, &work, run = std::move(task)](http::Resume resume) {
         const bool taken = parts_.pool.submit([&work, run, resume] {
+          const log::RequestScope scope(work.id());
           try {
             run();
           } catch (const std::exception& e) {
@@ -520,6 +560,21 @@ void Pipeline::finish(Work& work, http::Response response) {
     note.operation = work.own_name;
   }
   parts_.requests.add(note);
+  if (log::wants_access(note.status)) {
+    log::write_access({.request_id = note.request_id,
+                       .client = note.client,
+                       .account = note.account,
+                       .region = note.region,
+                       .service = note.service,
+                       .operation = note.operation,
+                       .error = note.error,
+                       .status = note.status,
+                       .took_us = note.took_us,
+                       .bytes_in = note.bytes_in,
+                       .bytes_out = note.bytes_out});
+  }
+  // Nothing of this object may be touched behind it: who waits for everybody to leave replaces it.
+  if (parts_.turnstile != nullptr && work.is_inside) parts_.turnstile->leave();
 }
 
 void Pipeline::refuse(const http::Fault& fault, std::string_view peer, http::Response& response) {

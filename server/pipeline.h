@@ -24,8 +24,9 @@
 #include "server/gate.h"
 #include "server/guard.h"
 #include "server/http.h"
-#include "server/pressure.h"
+#include "server/snapshots.h"
 #include "server/networks.h"
+#include "server/pressure.h"
 #include "storage/base/worker_pool.h"
 #include "storage/wal/wal.h"
 
@@ -66,6 +67,8 @@ class Pipeline final : public http::Handler {
     Faults& faults;
     Delays& delays;
     Random& request_ids;
+    Snapshots* snapshots = nullptr;
+    Turnstile* turnstile = nullptr;  // entered by whoever calls handle(); left with the answer
     GuardRules guard;
     // Pages and files that links in notifications lead to; nothing: not one of them.
     std::function<std::optional<http::Response>(const http::Request&)> link_page;
@@ -92,6 +95,7 @@ class Pipeline final : public http::Handler {
   bool guard(Work& work);
   bool own_page(Work& work);
   bool refused(Work& work, const Gate::Visitor& visitor);
+  bool snapshot_page(Work& work);
   bool neighbour(Work& work);
   bool receiver(Work& work);
   void unrouted(Work& work);

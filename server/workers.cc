@@ -27,6 +27,10 @@ void Workers::add(Worker& worker) {
 }
 
 void Workers::start() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = false;
+  }
   last_round_ms_ = steady_ms();
   thread_ = std::thread([this] { run(); });
 }
