@@ -9,6 +9,9 @@
 #include <shared_mutex>
 #include <thread>
 
+#include <fstream>
+#include <iterator>
+
 #include "api/cloudwatch/alarm_operations.h"
 #include "api/cloudwatch/metric_stream_worker.h"
 #include "api/cloudwatch/metric_tags.h"
@@ -24,6 +27,7 @@
 #include "api/control/key_pages.h"
 #include "api/control/outbox_store.h"
 #include "api/control/request_log.h"
+#include "api/control/usage.h"
 #include "api/control/sign_in.h"
 #include "api/logs/event_pipeline.h"
 #include "api/logs/http_ingest.h"
@@ -33,6 +37,7 @@
 #include "api/logs/reader.h"
 #include "api/logs/service.h"
 #include "api/logs/side_tasks.h"
+#include "api/neighbours/metadata.h"
 #include "api/neighbours/neighbours.h"
 #include "api/neighbours/request.h"
 #include "api/sns/service.h"
@@ -52,6 +57,9 @@
 #include "server/line_door.h"
 #include "server/outbound.h"
 #include "server/pipeline.h"
+#include "server/raw_metrics.h"
+#include "server/tag_directory.h"
+#include "server/usage_sources.h"
 #include "server/pressure.h"
 #include "server/self_monitoring.h"
 #include "server/snapshots.h"
@@ -226,6 +234,13 @@ std::map<std::string, cloudwatch::StreamDestination> stream_destinations(const C
   return out;
 }
 
+Result<std::string> read_file(const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+  if (!in) return Error::invalid(fmt::format("{} cannot be read", file.string()));
+  return text;
+}
+
 std::string_view name_of(Durability durability) {
   switch (durability) {
     case Durability::kStrict: return "strict";
@@ -282,6 +297,7 @@ struct App::Impl {
   std::unique_ptr<logs::StoreLogReader> log_reader;
   std::unique_ptr<xray::XRay> xray;
   std::vector<std::unique_ptr<Worker>> xray_workers;
+  std::unique_ptr<Usage> usage;
   std::unique_ptr<MetricUpkeep> metric_upkeep;
   std::unique_ptr<cloudwatch::MetricStreamWorker> metric_streams;
   std::unique_ptr<otlp::MetricReceiver> otlp_metrics;
@@ -290,11 +306,6 @@ struct App::Impl {
   std::vector<Resettable*> forgetters;
 
   // The way in.
-  std::unique_ptr<Certificate> certificate;  // null: plain HTTP
-  std::unique_ptr<CertificateUpkeep> certificate_upkeep;
-  std::unique_ptr<Pressure> pressure;
-  std::unique_ptr<Admission> admission;
-  std::unique_ptr<SelfMonitoring> self_monitoring;
   RequestLog requests;
   Faults faults{request_ids};
   Delays delays;
@@ -306,6 +317,13 @@ struct App::Impl {
   Networks senders;
   std::unique_ptr<SignIn> sign_in;
   std::unique_ptr<KeyPages> key_pages;
+  std::unique_ptr<Certificate> certificate;  // null: plain HTTP
+  std::unique_ptr<CertificateUpkeep> certificate_upkeep;
+  std::unique_ptr<Pressure> pressure;
+  std::unique_ptr<Admission> admission;
+  std::unique_ptr<SelfMonitoring> self_monitoring;
+  std::unique_ptr<OwnTags> own_tags;
+  std::unique_ptr<neighbours::Metadata> metadata;  // null: this is no instance and no task
   std::unique_ptr<neighbours::Neighbours> neighbours;
   std::unique_ptr<ControlPlane> control;
   std::unique_ptr<Pipeline> pipeline;
@@ -329,6 +347,7 @@ struct App::Impl {
   void make_threads();
   void make_workers();
   Status make_services();
+  Status make_usage();
   void send_insight_event(const std::string& event);
   Status recover();
   void register_services();
@@ -405,6 +424,25 @@ void App::Impl::make_threads() {
 
 void App::Impl::make_workers() { workers = std::make_unique<Workers>(clock); }
 
+// What the operator says in files: prices, and the place where programs think they run.
+Status App::Impl::make_usage() {
+  usage = std::make_unique<Usage>(below("usage.json"), clock);
+  usage->restore();
+  usage->meters().saw(config.account, config.region);
+  logs->add_listener(*usage);
+  if (!config.price_table.empty()) {
+    TRY(const std::string text, read_file(config.price_table));
+    if (auto set = usage->set_prices(text); !set.ok()) return Error::invalid(fmt::format("{}: {}", config.price_table.string(), set.error().message()));
+  }
+  if (!config.metadata_file.empty()) {
+    TRY(const std::string text, read_file(config.metadata_file));
+    auto read = neighbours::Metadata::read(text, random);
+    if (!read.ok()) return Error::invalid(fmt::format("{}: {}", config.metadata_file.string(), read.error().message()));
+    metadata = std::move(*read);
+  }
+  return Ok{};
+}
+
 Status App::Impl::make_services() {
   outbox = std::make_unique<OutboxStore>(*resources);
   sqs = std::make_unique<sqs::Sqs>(sqs::Sqs::Deps{.store = *resources, .log = *resource_log, .clock = clock, .random = random});
@@ -441,6 +479,7 @@ Status App::Impl::make_services() {
                                  .subscription_queue_bytes_max = std::max<std::size_t>(config.log_queue_mb, 1) << 20,
                                  .live_tail_sessions_max = config.live_tail_sessions});
   logs->add_listener(*log_pipeline);
+  TRYV(make_usage());
   log_side_tasks = std::make_unique<logs::SideTasks>(
       logs::SideTasks::Deps{.logs = *logs, .queries = *queries, .pool = *pool, .clock = clock, .random = random,
                             .outbound = outbound.get(), .metrics = metric_sink.get()},
@@ -519,6 +558,7 @@ void App::Impl::register_services() {
   services.add<logs::EventPipeline>(*log_pipeline);
   log_side_tasks->add_to(services);
   services.add<LogReader>(*log_reader);
+  services.add<Meters>(usage->meters());
   services.add<xray::XRay>(*xray);
 
   if (!registry.services().empty()) return;  // they have no state of their own
@@ -558,6 +598,9 @@ void App::Impl::start_workers() {
   }
   sns_upkeep = std::make_unique<SnsUpkeep>(*sns, *pool);
   workers->add(*sns_upkeep);
+  usage->start(usage_sources({.registry = registry, .metrics = *metrics, .log_store = *log_store, .traces = *traces, .resources = *resources,
+                              .alarms = *alarm_book, .logs = *logs, .queries = *queries, .log_pipeline = *log_pipeline, .sns = *sns}));
+  workers->add(*usage);
   if (!pressure) pressure = std::make_unique<Pressure>(memory_limit_of(config));  // connections hold it
   workers->add(*pressure);
   if (certificate) {
@@ -577,6 +620,10 @@ void App::Impl::start_workers() {
 }
 
 std::optional<http::Response> App::Impl::link_page(const http::Request& request) {
+  if (metadata) {
+    if (auto page = metadata->answer(request, clock.real_now())) return page;
+  }
+  if (request.method != "GET") return std::nullopt;
   Call call;
   call.account = config.account;
   call.region = config.region;
@@ -648,12 +695,13 @@ void App::Impl::build_way_in() {
                       .default_account = config.account,
                       .make_access_key = [this](const std::string& account) { return neighbours::key_for_account("AKIA", account, random.next()); },
                       .reload = [this] { return read_keys(); }});
+  own_tags = std::make_unique<OwnTags>(registry, services, clock, *wal);
   neighbours = std::make_unique<neighbours::Neighbours>(
       neighbours::Sts::Place{.account = config.account,
                              .region = config.region,
                              .account_of = [this](std::string_view access_key) { return account_of(access_key); },
                              .gives_keys = !enforces},
-      clock, request_ids);
+      clock, request_ids, own_tags.get());
   ControlPlane::Parts parts{.clock = *clock_keeper,
                             .registry = registry,
                             .outbox = *outbox,
@@ -662,12 +710,17 @@ void App::Impl::build_way_in() {
                             .advance = [this](Millis by) { return workers->advance(by); },
                             .checks = health_checks(),
                             .metrics = {[this](PrometheusText& out) { write_metrics(out); }},
-                            .neighbours = {"sts", "iam", "ec2", "oam"},
+                            .neighbours = {"sts", "iam", "ec2", "oam", "resourcegroupstaggingapi"},
                             .addresses = [this] { return addresses; },
                             .default_account = config.account,
                             .default_region = config.region,
                             .started = clock.real_now()};
   parts.resettables = forgetters;
+  const auto raw = [this](const http::Request& request) { return raw_metrics(request, *metrics, usage->meters(), clock.now()); };
+  parts.pages.emplace_back("/_fogwatch/usage", [this](const http::Request& request) { return usage->page(request); });
+  parts.pages.emplace_back("/_fogwatch/usage/prices", [this](const http::Request& request) { return usage->page(request); });
+  parts.pages.emplace_back("/_aws/cloudwatch/metrics/raw", raw);
+  parts.pages.emplace_back("/cloudwatch/metrics/raw", raw);
   control = std::make_unique<ControlPlane>(std::move(parts));
   admission = std::make_unique<Admission>(pool->threads());
   if (!snapshots)
@@ -745,6 +798,9 @@ void App::Impl::close_stores() {
   workers.reset();
   self_monitoring.reset();
   control.reset();
+  own_tags.reset();
+  usage->stop();
+  usage.reset();
   own_forgetters.clear();
   forgetters.clear();
   statsd.reset();
@@ -1113,6 +1169,7 @@ bool App::stop(Millis grace) {
   impl_->workers->stop();
   impl_->log_pipeline->stop();
   impl_->log_side_tasks->stop();
+  impl_->usage->stop();
   impl_->resource_log->tick(impl_->clock.now());
   // What is sealed now need not be read from the log at the next start.
   if (auto sealed = impl_->log_store->flush(); !sealed.ok())

@@ -322,6 +322,10 @@ constexpr Option kOptions[] = {
        c.self_monitoring = v == "on" || v == "true";
        return Ok{};
      }},
+    {"price-table", "FILE", "JSON with prices for /_fogwatch/usage, in the form of /_fogwatch/usage/prices (us-east-1's)",
+     [](Config& c, const std::string& v) -> Status { c.price_table = v; return Ok{}; }},
+    {"metadata-file", "FILE", "JSON that makes this server the metadata service of an EC2 instance or ECS task (off)",
+     [](Config& c, const std::string& v) -> Status { c.metadata_file = v; return Ok{}; }},
     {"log-level", "LEVEL", "debug, info, warn, error or off (info)",
      [](Config& c, const std::string& v) -> Status {
        if (!log::parse_level(v, c.log_level)) {

@@ -86,6 +86,8 @@ struct Config {
   std::string xray_insights_topic;      // ARN of a topic that receives X-Ray insight events as well; empty: none
   std::string sms_webhook;              // empty: text messages go to the outbox
   bool sms_sandbox = false;             // only verified numbers get text messages
+  std::filesystem::path price_table;    // of /_fogwatch/usage; empty: the built-in one
+  std::filesystem::path metadata_file;  // api/neighbours/metadata.h; empty: none
   std::size_t alarm_grace_ms = 2'000;   // a window is evaluated this long after it ended
   log::Level log_level = log::Level::kInfo;
   log::Format log_format = log::Format::kText;

@@ -177,7 +177,7 @@ void Pipeline::unrouted(Work& work) {
   work.own_name = path_of(request.target);
   if (shows_console(request)) return finish(work, to_console());
   if (work.own_name == "/") return finish(work, parts_.control.answer(request));
-  if (request.method == "GET" && parts_.link_page) {
+  if ((request.method == "GET" || request.method == "HEAD" || request.method == "PUT") && parts_.link_page) {
     if (auto page = parts_.link_page(request)) return finish(work, std::move(*page));
   }
   finish(work, plain(404, "UnknownOperationException", "There is nothing at this path."));
