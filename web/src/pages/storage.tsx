@@ -83,7 +83,7 @@ export default function Storage() {
           </ul>
         </Card>
         <Card title="How long things are kept">
-          <table>
+          <table class="event">
             <tbody>
               <tr><th scope="row">Log events</th><td>as long as their group says, below</td></tr>
               <tr><th scope="row">Metrics by the second</th><td>3 hours, then by the minute</td></tr>
