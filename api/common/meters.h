@@ -56,13 +56,16 @@ class Meters {
 
   // Somebody put metrics here, so they are looked for here.
   void saw(std::string_view account, std::string_view region) {
-    thread_local std::string last;  // nearly always the same place as before
+    // Nearly always the same place as before, and of the same meters: a restored server has new ones.
+    thread_local std::string last;
+    thread_local std::uint64_t last_of = 0;
     std::string key;
     key.reserve(account.size() + region.size() + 1);
     key.append(account).append(1, '\n').append(region);
-    if (key == last) return;
+    if (key == last && last_of == id_) return;
     scopes_.lock()->emplace(account, region);
     last = std::move(key);
+    last_of = id_;
   }
   std::set<std::pair<std::string, std::string>> scopes() const { return *scopes_.lock_shared(); }
 
@@ -70,6 +73,11 @@ class Meters {
   struct alignas(64) Cell {  // a cache line each: counters of different threads do not disturb each other
     std::atomic<std::uint64_t> value{0};
   };
+  static std::uint64_t next_id() {
+    static std::atomic<std::uint64_t> ids{0};
+    return ++ids;
+  }
+  const std::uint64_t id_ = next_id();
   std::array<Cell, kMeterCount> cells_;
   Guarded<std::set<std::pair<std::string, std::string>>> scopes_;
 };
