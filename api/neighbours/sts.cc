@@ -209,7 +209,7 @@ http::Response Sts::assume_role(const http::Request& request, const std::string&
     of_provider = element("SubjectFromWebIdentityToken", claim(*claims, "sub")) + element("Audience", claim(*claims, "aud")) + element("Provider", claim(*claims, "iss"));
   }
   // A role's id is the same each time it is assumed.
-  const std::string role_id = key_for_account("AROA", role->account, std::hash<std::string>()(arn));
+  const std::string role_id = key_for_account("AROA", role->account, hash64(arn));
   Identity identity{.arn = fmt::format("arn:{}:sts::{}:assumed-role/{}/{}", role->partition, role->account, role->name, session),
                     .user_id = role_id + ":" + session};
   const std::string user = "<AssumedRoleUser>" + element("AssumedRoleId", identity.user_id) + element("Arn", identity.arn) + "</AssumedRoleUser>";

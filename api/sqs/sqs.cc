@@ -8,6 +8,7 @@
 
 #include "api/codec/json.h"
 #include "api/common/fault.h"
+#include "storage/base/hash.h"
 #include "storage/base/log.h"
 
 namespace fog::sqs {
@@ -31,7 +32,7 @@ ResourceKey message_document(std::string_view kind, const QueueKey& key, std::in
 
 // What a handle holds: the message's number and how often it had been received.
 std::string make_handle(const QueueKey& key, std::int64_t id, std::int64_t count) {
-  return fmt::format("FWQ{:016x}{:08x}{:08x}", id, count & 0xffffffff, std::hash<std::string>{}(key.name) & 0xffffffff);
+  return fmt::format("FWQ{:016x}{:08x}{:08x}", id, count & 0xffffffff, hash64(key.name) & 0xffffffff);
 }
 
 std::optional<std::int64_t> id_of_handle(const std::string& handle) {

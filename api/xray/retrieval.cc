@@ -4,6 +4,7 @@
 #include "api/xray/model.h"
 #include "api/xray/service.h"
 #include "api/xray/spans.h"
+#include "storage/base/hash.h"
 
 namespace fog::xray {
 
@@ -61,7 +62,7 @@ Result<ListRetrievedTracesResult> list_retrieved_traces(Call& call, const ListRe
   if (job.cancelled) return out;
   std::size_t first = 0;
   if (in.next_token) {
-    TRY(const auto key, read_token(*in.next_token, "ListRetrievedTraces", std::hash<std::string>()(in.retrieval_token)));
+    TRY(const auto key, read_token(*in.next_token, "ListRetrievedTraces", hash64(in.retrieval_token)));
     if (key.empty() || key.size() > 4 || key.find_first_not_of("0123456789") != std::string::npos)
       return invalid("Invalid NextToken.");
     first = static_cast<std::size_t>(std::stoul(key));
@@ -69,7 +70,7 @@ Result<ListRetrievedTracesResult> list_retrieved_traces(Call& call, const ListRe
   const auto all = traces_of(call, job);
   for (std::size_t i = first; i < all.size(); ++i) {
     if (out.traces->size() == kTracesPerPage) {
-      out.next_token = make_token("ListRetrievedTraces", std::hash<std::string>()(in.retrieval_token), std::to_string(i));
+      out.next_token = make_token("ListRetrievedTraces", hash64(in.retrieval_token), std::to_string(i));
       break;
     }
     const auto& [id, stored] = all[i];
