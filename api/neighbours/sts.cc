@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "api/neighbours/request.h"
+#include "storage/base/hash.h"
 
 namespace fog::neighbours {
 namespace {
