@@ -1,5 +1,6 @@
 // fogwatch: the program. Reads the command line, runs the server, waits for a signal.
 #include <malloc.h>
+#include <sys/stat.h>
 
 #include <csignal>
 #include <cstdio>
@@ -151,6 +152,7 @@ int main(int count, char** values) {
     fmt::print(stderr, "fogwatch: this processor has no {}, which the program is compiled for\n", missing);
     return 1;
   }
+  ::umask(077);  // data, backups and keys are nobody else's to read
   fog::tune_allocator();
   try {
     return fog::run({values + 1, values + count});

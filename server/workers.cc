@@ -23,7 +23,9 @@ Workers::~Workers() { stop(); }
 
 void Workers::add(Worker& worker) {
   const std::lock_guard lock(round_);
-  entries_.push_back({.worker = &worker});
+  const std::lock_guard report(report_mutex_);
+  entries_.push_back({.worker = &worker, .report = reports_.size()});
+  reports_.push_back({.name = worker.name()});
 }
 
 void Workers::start() {
@@ -69,8 +71,12 @@ void Workers::tick(Entry& entry, Timestamp now) {
     LOG_ERROR("worker {}: {}", entry.worker->name(), e.what());
   }
   const Millis took(steady_ms() - began);
-  ++entry.ticks;
-  entry.slowest = std::max(entry.slowest, took);
+  {
+    const std::lock_guard lock(report_mutex_);
+    Report& report = reports_[entry.report];
+    ++report.ticks;
+    report.slowest = std::max(report.slowest, took);
+  }
   if (took > kSlowTick) LOG_WARN("worker {} took {} ms", entry.worker->name(), took.count());
 }
 
@@ -129,12 +135,8 @@ bool Workers::advance(Millis by, Millis real_time_max) {
 }
 
 std::vector<Workers::Report> Workers::report() const {
-  const std::lock_guard lock(round_);
-  std::vector<Report> reports;
-  for (const Entry& entry : entries_) {
-    reports.push_back({.name = entry.worker->name(), .ticks = entry.ticks, .slowest = entry.slowest, .is_idle = entry.worker->idle()});
-  }
-  return reports;
+  const std::lock_guard lock(report_mutex_);
+  return reports_;
 }
 
 Millis Workers::since_last_round() const {

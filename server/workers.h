@@ -25,7 +25,6 @@ class Workers {
     std::string_view name;
     std::uint64_t ticks = 0;
     Millis slowest{0};
-    bool is_idle = true;
   };
 
   explicit Workers(VirtualClock& clock) : clock_(clock) {}
@@ -42,6 +41,7 @@ class Workers {
   // `real_time_max`; the clock has reached the target all the same.
   bool advance(Millis by, Millis real_time_max = Millis(15'000));
 
+  // What each did so far. A worker may ask for it, too: no round is waited for.
   std::vector<Report> report() const;
   // Real time since the thread last finished a round; health fails when it is long.
   Millis since_last_round() const;
@@ -49,8 +49,7 @@ class Workers {
  private:
   struct Entry {
     Worker* worker;
-    std::uint64_t ticks = 0;
-    Millis slowest{0};
+    std::size_t report;  // its place in reports_
   };
 
   void run();
@@ -61,6 +60,8 @@ class Workers {
   VirtualClock& clock_;
   mutable std::mutex round_;  // held while workers run; guards entries_
   std::vector<Entry> entries_;
+  mutable std::mutex report_mutex_;  // guards reports_; taken last
+  std::vector<Report> reports_;
   std::mutex mutex_;  // guards stopping_
   std::condition_variable wake_;
   bool stopping_ = false;

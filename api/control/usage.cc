@@ -101,8 +101,8 @@ void Usage::stop() {
 }
 
 std::optional<Timestamp> Usage::next_due(Timestamp now) {
-  // Metrics are paid by the hour; without any, time may pass in one step.
-  if (!has_metrics_) return std::nullopt;
+  // Metrics are paid by the hour; where none were ever put, time may pass in one step.
+  if (meters_.scopes().empty()) return std::nullopt;
   return from_ms(hour_of(to_ms(now)) + kHourMs);
 }
 
@@ -148,12 +148,9 @@ void Usage::gather(Timestamp now, State& state) {
     for (const auto& [meter, standing] : sources_.standing) state.amounts[static_cast<std::size_t>(meter)] += standing() * static_cast<double>(passed);
   }
   if (const std::int64_t hour = hour_of(state.seen_ms); hour_of(now_ms) > hour) {
-    const double active = count_active(from_ms(hour));
-    state.amounts[static_cast<std::size_t>(Meter::kMetrics)] += active;
-    has_metrics_ = active > 0;
+    // Data in the hour that has just begun is counted at its end.
+    state.amounts[static_cast<std::size_t>(Meter::kMetrics)] += count_active(from_ms(hour));
   }
-  // Data in the hour that has just begun is counted at its end.
-  if (!has_metrics_ && passed > 0) has_metrics_ = count_active(from_ms(hour_of(now_ms))) > 0;
   state.seen_ms = now_ms;  // a clock that was set back weighs nothing twice
 }
 

@@ -74,7 +74,6 @@ class Usage final : public Worker, public LogListener {
   Meters meters_;
   Sources sources_;
   std::vector<double> last_totals_;
-  bool has_metrics_ = true;  // some had data in the last hour
   Guarded<State> state_;
   std::chrono::steady_clock::time_point saved_{};
   std::string saved_text_;

@@ -104,7 +104,7 @@ def test_no_name_becomes_a_path_a_command_or_a_statement(tmp_path):
             assert status in (400, 404) and b"root:" not in body, path
         server.stop()
         assert {p for p in files_below(tmp_path) if not p.startswith("deep/er/data")} == {"deep", "deep/er"}
-        allowed = re.compile(r"deep/er/data(\.log|/(FORMAT|LOCK|clock\.json|resources\.db(-wal|-shm)?|(wal|logs|metrics|traces|spool|keys|snapshots?)(/[\w.-]+)*))?$")
+        allowed = re.compile(r"deep/er/data(\.log|/(FORMAT|LOCK|clock\.json|usage\.json|resources\.db(-wal|-shm|\.good)?|(wal|logs|metrics|traces|spool|keys|snapshots?)(/[\w.-]+)*))?$")
         strange = [p for p in files_below(tmp_path) if p.startswith("deep/er/data") and not (allowed.match(p) and "evil" not in p and ".." not in p)]
         assert strange == []
         server.start()

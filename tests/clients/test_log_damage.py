@@ -39,13 +39,14 @@ def metric(server, name):
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
-    """A data folder with a sealed segment and a log of writes; the server over it is stopped."""
+    """A data folder with a sealed segment and a log of writes; the server over it was killed."""
     data = tmp_path_factory.mktemp("damage") / "data"
     with Server(data) as server:
         client = Client(server, "000000000000")("logs")
         put_all(client)
         until(lambda: metric(server, "fogwatch_log_segments") >= 1)
         assert count(client, "/damaged") == EVENTS
+        server.kill()  # one that stops seals what it has, and its log says nothing more
     return data
 
 

@@ -45,7 +45,7 @@ def pass_minutes(server, n=1):
 
 
 def test_its_own_metrics_dashboard_and_alarms(watched):
-    server, cw = watched.server, watched.client("cloudwatch")
+    server, cw = watched.server, watched("cloudwatch")
     server.set_clock("2030-01-01T00:00:10Z", rate=0)
     pass_minutes(server, 3)
     found = {m["MetricName"] for p in cw.get_paginator("list_metrics").paginate(Namespace="Fogwatch") for m in p["Metrics"]}
@@ -68,13 +68,13 @@ def test_its_own_metrics_dashboard_and_alarms(watched):
 def test_other_accounts_see_nothing_of_it(watched):
     watched.server.set_clock("2030-01-01T00:00:10Z", rate=0)
     pass_minutes(watched.server, 2)
-    other = Client(watched.server, "111111111111").client("cloudwatch")
+    other = Client(watched.server, "111111111111")("cloudwatch")
     assert other.list_metrics(Namespace="Fogwatch")["Metrics"] == []
     assert other.describe_alarms()["MetricAlarms"] == []
 
 
 def test_an_injected_server_error_raises_the_alarm_and_it_comes_down_again(watched):
-    server, cw = watched.server, watched.client("cloudwatch")
+    server, cw = watched.server, watched("cloudwatch")
     server.set_clock("2030-01-01T00:00:10Z", rate=0)
     pass_minutes(server, 2)
     state = lambda: {a["AlarmName"]: a["StateValue"] for a in cw.describe_alarms(AlarmNames=["Fogwatch-ServerErrors"])["MetricAlarms"]}["Fogwatch-ServerErrors"]  # noqa: E731
@@ -95,15 +95,15 @@ def test_an_injected_server_error_raises_the_alarm_and_it_comes_down_again(watch
 
 def test_what_a_user_deletes_stays_deleted_and_off_is_off(tmp_path):
     with Server(tmp_path / "data", "--self-monitoring", "on") as server:
-        cw = Client(server, "000000000000").client("cloudwatch")
+        cw = Client(server, "000000000000")("cloudwatch")
         cw.delete_alarms(AlarmNames=["Fogwatch-Drops"])
         cw.delete_dashboards(DashboardNames=["Fogwatch"])
     with Server(tmp_path / "data", "--self-monitoring", "on") as server:
-        cw = Client(server, "000000000000").client("cloudwatch")
+        cw = Client(server, "000000000000")("cloudwatch")
         assert {a["AlarmName"] for a in cw.describe_alarms()["MetricAlarms"]} == ALARMS - {"Fogwatch-Drops"}
         assert cw.list_dashboards()["DashboardEntries"] == []
     with Server(tmp_path / "other") as server:
-        cw = Client(server, "000000000000").client("cloudwatch")
+        cw = Client(server, "000000000000")("cloudwatch")
         server.advance(180)
         time.sleep(1.2)
         assert cw.describe_alarms()["MetricAlarms"] == [] and cw.list_metrics(Namespace="Fogwatch")["Metrics"] == []

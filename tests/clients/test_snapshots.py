@@ -22,7 +22,7 @@ def relaxed(tmp_path):
 
 
 def fill(aws, mark):
-    logs, cw = aws.client("logs"), aws.client("cloudwatch")
+    logs, cw = aws("logs"), aws("cloudwatch")
     logs.create_log_group(logGroupName=f"/{mark}")
     logs.create_log_stream(logGroupName=f"/{mark}", logStreamName="s")
     now = int(time.time() * 1000)
@@ -32,33 +32,33 @@ def fill(aws, mark):
     cw.put_metric_data(Namespace="Snap", MetricData=[{"MetricName": f"{mark}-{i}", "Value": i} for i in range(200)])
     cw.put_metric_alarm(AlarmName=mark, Namespace="Snap", MetricName=f"{mark}-1", Statistic="Sum", Period=60,
                         EvaluationPeriods=1, Threshold=1, ComparisonOperator="GreaterThanThreshold")
-    topic = aws.client("sns").create_topic(Name=mark)["TopicArn"]
-    aws.client("sns").subscribe(TopicArn=topic, Protocol="sms", Endpoint="+15551234567")
-    queue = aws.client("sqs").create_queue(QueueName=mark)["QueueUrl"]
-    aws.client("sqs").send_message(QueueUrl=queue, MessageBody=mark)
+    topic = aws("sns").create_topic(Name=mark)["TopicArn"]
+    aws("sns").subscribe(TopicArn=topic, Protocol="sms", Endpoint="+15551234567")
+    queue = aws("sqs").create_queue(QueueName=mark)["QueueUrl"]
+    aws("sqs").send_message(QueueUrl=queue, MessageBody=mark)
     key = f"1-{int(time.time()):08x}-{mark.encode().hex():0>24}"
-    aws.client("xray").put_trace_segments(TraceSegmentDocuments=[json.dumps(
+    aws("xray").put_trace_segments(TraceSegmentDocuments=[json.dumps(
         {"name": mark, "id": "70de5b6f19ff9a0a", "trace_id": key, "start_time": time.time() - 1, "end_time": time.time()})])
     return key
 
 
 def state(aws):
     """What clients can see of everything."""
-    logs, cw = aws.client("logs"), aws.client("cloudwatch")
+    logs, cw = aws("logs"), aws("cloudwatch")
     groups = sorted(g["logGroupName"] for g in logs.describe_log_groups()["logGroups"])
     return {
         "groups": groups,
         "events": {g: sorted(e["message"] for p in logs.get_paginator("filter_log_events").paginate(logGroupName=g) for e in p["events"]) for g in groups},
         "metrics": sorted(m["MetricName"] for p in cw.get_paginator("list_metrics").paginate(Namespace="Snap") for m in p["Metrics"]),
         "alarms": sorted(a["AlarmName"] for a in cw.describe_alarms()["MetricAlarms"]),
-        "topics": sorted(t["TopicArn"] for t in aws.client("sns").list_topics()["Topics"]),
-        "subscriptions": len(aws.client("sns").list_subscriptions()["Subscriptions"]),
-        "queues": sorted(q.rsplit("/", 1)[1] for q in aws.client("sqs").list_queues().get("QueueUrls", [])),
+        "topics": sorted(t["TopicArn"] for t in aws("sns").list_topics()["Topics"]),
+        "subscriptions": len(aws("sns").list_subscriptions()["Subscriptions"]),
+        "queues": sorted(q.rsplit("/", 1)[1] for q in aws("sqs").list_queues().get("QueueUrls", [])),
     }
 
 
 def traces(aws, *keys):
-    return sorted(t["Id"] for t in aws.client("xray").batch_get_traces(TraceIds=list(keys))["Traces"])
+    return sorted(t["Id"] for t in aws("xray").batch_get_traces(TraceIds=list(keys))["Traces"])
 
 
 def test_going_back_brings_everything_back_and_nothing_else(relaxed):
@@ -67,14 +67,14 @@ def test_going_back_brings_everything_back_and_nothing_else(relaxed):
     relaxed.server.control("POST", "snapshot", {"name": "base"})
     for _ in range(2):
         second = fill(relaxed, "two")
-        relaxed.client("logs").delete_log_group(logGroupName="/one")
-        relaxed.client("cloudwatch").delete_alarms(AlarmNames=["one"])
+        relaxed("logs").delete_log_group(logGroupName="/one")
+        relaxed("cloudwatch").delete_alarms(AlarmNames=["one"])
         pid = relaxed.server.pid
         relaxed.server.control("POST", "restore", {"name": "base"})
         assert relaxed.server.is_alive() and relaxed.server.pid == pid
         assert state(relaxed) == before
         assert traces(relaxed, first, second) == [first]
-        got = relaxed.client("sqs").receive_message(QueueUrl=relaxed.client("sqs").get_queue_url(QueueName="one")["QueueUrl"], VisibilityTimeout=0)
+        got = relaxed("sqs").receive_message(QueueUrl=relaxed("sqs").get_queue_url(QueueName="one")["QueueUrl"], VisibilityTimeout=0)
         assert [m["Body"] for m in got["Messages"]] == ["one"]
     # What is written after it survives a restart, too.
     fill(relaxed, "three")
@@ -108,7 +108,7 @@ def test_workers_and_alarms_live_on_after_it(relaxed):
     fill(relaxed, "a")
     server.control("POST", "snapshot", {"name": "base"})
     server.control("POST", "restore", {"name": "base"})
-    cw = relaxed.client("cloudwatch")
+    cw = relaxed("cloudwatch")
     cw.put_metric_data(Namespace="Snap", MetricData=[{"MetricName": "a-1", "Value": 100, "Timestamp": "2030-01-01T00:00:30Z"}])
     server.advance(130)
     assert cw.describe_alarms()["MetricAlarms"][0]["StateValue"] == "ALARM"
@@ -147,7 +147,7 @@ def test_requests_meanwhile_wait_and_none_fails(relaxed):
 
     def hammer(number):
         aws = Client(relaxed.server, "000000000000")
-        cw, logs = aws.client("cloudwatch"), aws.client("logs")
+        cw, logs = aws("cloudwatch"), aws("logs")
         while not stop.is_set():
             try:
                 cw.put_metric_data(Namespace="Load", MetricData=[{"MetricName": f"m{number}", "Value": 1}])

@@ -55,7 +55,9 @@ TEST(Gate, knows_telemetry_at_any_prefix) {
   for (const auto& row : rows) {
     const auto found = telemetry_action(request("POST", row.target));
     ASSERT_EQ(found.has_value(), row.action != nullptr) << row.target;
-    if (found) EXPECT_EQ(found->action, row.action) << row.target;
+    if (found) {
+      EXPECT_EQ(found->action, row.action) << row.target;
+    }
   }
   EXPECT_NE(telemetry_action(request("POST", "/ingest/bulk?logGroup=%2Fa&logStream=s"))->resource.find(":log-group:/a:log-stream:s"), std::string::npos);
 }
