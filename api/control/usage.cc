@@ -100,10 +100,10 @@ void Usage::stop() {
   save();
 }
 
-std::optional<Timestamp> Usage::next_due(Timestamp now) {
+std::optional<Timestamp> Usage::next_due(Timestamp) {
   // Metrics are paid by the hour; where none were ever put, time may pass in one step.
   if (meters_.scopes().empty()) return std::nullopt;
-  return from_ms(hour_of(to_ms(now)) + kHourMs);
+  return from_ms(hour_of(state_.lock_shared()->seen_ms) + kHourMs);  // the end of the hour that was seen last
 }
 
 void Usage::tick(Timestamp now) {

@@ -147,7 +147,6 @@ TEST_F(ControlTest, what_makes_no_sense_is_a_4xx_that_says_so) {
       {"POST", "/_fogwatch/faults", "", 405, "MethodNotAllowed"},
       {"PUT", "/_fogwatch/faults", "{}", 400, "InvalidFaults"},
       {"POST", "/_fogwatch/snapshot", "", 404, "NotAvailable"},
-      {"GET", "/_fogwatch/usage", "", 404, "NotAvailable"},
       {"GET", "/_fogwatch/nowhere", "", 404, "NotFound"},
       {"GET", "/_fogwatch/clock/", "", 404, "NotFound"},
       {"POST", "/", "", 405, "MethodNotAllowed"},
