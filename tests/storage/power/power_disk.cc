@@ -354,6 +354,17 @@ int rename(const char* from, const char* to) noexcept {
   return done;
 }
 
+int link(const char* from, const char* to) noexcept {
+  REAL(link);
+  if (!watching) return real_link(from, to);
+  const Lock lock(disk().mutex);
+  const NodePtr node = place_of(from).node();
+  const Place fresh = place_of(to);
+  const int done = real_link(from, to);
+  if (done == 0 && node != nullptr && fresh.folder != nullptr) name_change("link", fresh.folder, {{fresh.name, node}});
+  return done;
+}
+
 int unlinkat(int folder, const char* path, int flags) noexcept {
   REAL(unlinkat);
   if (!watching) return real_unlinkat(folder, path, flags);
