@@ -81,7 +81,7 @@ def test_functions_conditions_and_parameters(aws):
     assert aws("sns").get_topic_attributes(TopicArn=outputs["Topic"])["Attributes"]["DisplayName"] == "alerts of etchers in us-east-1, ${literal}"
     [group] = aws("logs").describe_log_groups(logGroupNamePrefix="/wafer-monitor/prod")["logGroups"]
     assert group["retentionInDays"] == 365
-    assert aws("logs").list_tags_for_resource(resourceArn=group["logGroupArn"])["tags"] == {"stage": "prod"}
+    assert aws("logs").list_tags_for_resource(resourceArn=group["arn"].removesuffix(":*"))["tags"] == {"stage": "prod"}
     policy = json.loads(aws("sns").get_topic_attributes(TopicArn=outputs["Topic"])["Attributes"]["Policy"])
     assert policy["Statement"][0]["Sid"] == "alarms"
 
