@@ -63,7 +63,8 @@ for (const [name, protocol, account] of protocols) {
       assert.deepEqual((await cw.listTagsForResource({ResourceARN: alarm.AlarmArn})).Tags, [{Key: 'a', Value: 'b'}]);
       await cw.setAlarmState({AlarmName: 'High', StateValue: 'ALARM', StateReason: 'drill'});
       const history = await cw.describeAlarmHistory({AlarmName: 'High', HistoryItemType: 'StateUpdate'});
-      assert.match(history.AlarmHistoryItems[0].HistorySummary, /^Alarm updated from \w+ to ALARM$/);
+      const summaries = history.AlarmHistoryItems.map(item => item.HistorySummary);  // a round of evaluation may have come after it
+      assert.ok(summaries.slice(0, 2).some(summary => /^Alarm updated from \w+ to ALARM$/.test(summary)), summaries.join('; '));
       await cw.deleteAlarms({AlarmNames: ['High']});
     });
 

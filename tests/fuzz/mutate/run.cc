@@ -35,6 +35,18 @@ void leave_note(int thread, std::string_view bytes) {
 
 thread_local int thread_number = 0;
 
+// Does a line end in a sound name of an HTTP version that is neither 1.0 nor 1.1?
+bool names_another_version(std::string_view bytes) {
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  for (std::size_t at = 0; (at = bytes.find(" HTTP/", at)) != std::string_view::npos; ++at) {
+    const std::string_view version = bytes.substr(at + 6, 5);
+    if (version.size() == 5 && is_digit(version[0]) && version[1] == '.' && is_digit(version[2]) && version.ends_with("\r\n") &&
+        version.substr(0, 3) != "1.0" && version.substr(0, 3) != "1.1")
+      return true;
+  }
+  return false;
+}
+
 std::string shown(std::string_view bytes) { return std::string(bytes.substr(0, 4000)); }
 
 // Doors that are no AWS calls, with a body each.
@@ -195,8 +207,8 @@ void MutationRun::mutate_one(Connection& connection, Generator& generator, const
     report({.what = fmt::format("no answer within {:.0f} s: {}", seconds, operation.name), .request = bytes, .answer = {}});
     connection.close();
   }
-  // Of a damaged head 501 (no such method) and 505 (no such version of HTTP) are true.
-  if (answer.status >= 500 && (is_whole || (answer.status != 501 && answer.status != 505)))
+  // One 5xx is true, and what AWS's load balancers say too: a damaged head may ask for another version of HTTP.
+  if (answer.status >= 500 && (is_whole || answer.status != 505 || !names_another_version(bytes)))
     report({.what = fmt::format("{} of {} {}", answer.status, operation.service->name, operation.name), .request = bytes, .answer = answer.head + answer.body});
   auto& mine = tally[std::string(operation.service->name)];
   ++mine.sent;
