@@ -59,6 +59,12 @@ bool is_authority(std::string_view text) {
   return true;
 }
 
+// HTTP-version of RFC 9112: "HTTP/" DIGIT "." DIGIT. Anything else is a damaged line, not another version.
+bool is_version(std::string_view text) {
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  return text.size() == 8 && text.starts_with("HTTP/") && is_digit(text[5]) && text[6] == '.' && is_digit(text[7]);
+}
+
 std::optional<Fault> parse_request_line(std::string_view line, Head& head) {
   const std::size_t first = line.find(' ');
   const std::size_t last = line.rfind(' ');
@@ -71,7 +77,7 @@ std::optional<Fault> parse_request_line(std::string_view line, Head& head) {
     head.version_minor = 1;
   } else if (version == "HTTP/1.0") {
     head.version_minor = 0;
-  } else if (version.size() == 8 && version.starts_with("HTTP/")) {
+  } else if (is_version(version)) {
     return Fault{505, "only HTTP/1.0 and HTTP/1.1 are spoken here"};
   } else {
     return Fault{400, "bad HTTP version"};
