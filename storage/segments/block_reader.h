@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <unordered_set>
 #include <vector>
@@ -46,6 +47,13 @@ struct ReadScope {
 using OnDamage = std::function<void(const StoredBlock&)>;
 std::unique_ptr<LogBlock> make_block_reader(std::shared_ptr<const StoredBlock> block, ReadScope scope,
                                             OnDamage on_damage);
+
+// What a query does with a block: look into it, or leave it, because nothing in it can satisfy the conditions
+// or all its events are of streams that the scope leaves out.
+enum class BlockChoice : std::uint8_t { kLook, kNothing, kOtherStreams };
+using LogConditions = std::vector<std::vector<LogPredicate>>;  // a conjunction of disjunctions
+// For each block (made by make_block_reader).
+std::vector<BlockChoice> choose_blocks(std::span<const std::unique_ptr<LogBlock>> blocks, const LogConditions& where);
 
 // All rows of a block, messages rebuilt into `arena` (for merging). Hidden rows are left out.
 struct BlockRows {

@@ -56,6 +56,9 @@ void mark_rows(const std::vector<Code>& codes, const std::vector<std::uint8_t>& 
 // Where `needle` begins in the text, from a position on; npos: nowhere.
 std::size_t find_in(std::string_view text, std::string_view needle, std::size_t from);
 
+// What of a block may be waited for when it comes from a disk.
+enum class Wait : std::uint8_t { kNever, kForDirectory, kForAll };
+
 class BlockReader final : public LogBlock, public MessageSearch {
  public:
   BlockReader(std::shared_ptr<const StoredBlock> block, ReadScope scope, OnDamage on_damage)
@@ -67,7 +70,8 @@ class BlockReader final : public LogBlock, public MessageSearch {
   std::int64_t timestamp_max_ms() const override { return block_->summary.timestamp_max; }
   std::uint64_t message_bytes() const override { return block_->summary.message_bytes; }
 
-  bool may_contain(const LogPredicate& predicate) override;
+  bool may_contain(const LogPredicate& predicate) override { return may_contain(predicate, Wait::kForAll).value_or(true); }
+  std::optional<BlockChoice> may_satisfy(const LogConditions& where, Wait wait);
   std::vector<Field> fields() override;
   Result<RowSet> rows_visible() override { return noted(visible()); }
   Status narrow(const LogPredicate& predicate, RowSet& rows) override { return noted(narrow_rows(predicate, rows)); }
@@ -104,6 +108,8 @@ class BlockReader final : public LogBlock, public MessageSearch {
     if (scope_.cache != nullptr && !bulk_) scope_.cache->add({block_->id, kind, index}, std::move(piece), bytes);
   }
 
+  bool has_directory(Wait wait);
+  std::optional<bool> may_contain(const LogPredicate& predicate, Wait wait);
   Status load_directory();
   Status load_templates();
   Status load_times();

@@ -1,8 +1,6 @@
-// Searching a block without putting messages together: which predicates it cannot satisfy, and which rows
-// may. Most is decided by dictionaries, templates and the looks of columns.
+// Searching a block without putting messages together: which rows may satisfy a predicate. Most is decided by dictionaries, templates and the looks of columns.
 #include "storage/segments/block_reader_impl.h"
 #include "storage/segments/point_read.h"
-#include "storage/segments/token_filter.h"
 
 // The loops over columns are worth vector instructions, which -O2 of GCC 12 uses for the simplest only.
 #pragma GCC optimize("tree-vectorize", "vect-cost-model=dynamic")
@@ -47,50 +45,6 @@ bool only_of(std::string_view text, std::string_view allowed) {
 }
 
 }  // namespace
-
-bool BlockReader::may_contain(const LogPredicate& predicate) {
-  using What = LogPredicate::What;
-  if (!noted(load_directory()).ok()) return true;  // the damage will be met again when it is read
-  std::vector<TokenHash> tokens;
-  if (predicate.what == What::kMessageContains) {
-    tokens = required_tokens(predicate.text, false);
-  } else {
-    bool found = false;
-    bool text_like = false;  // some column may hold the value as text
-    double number = 0;
-    const bool numeric = numeric_view(predicate.text, number);
-    bool in_range = false;
-    for (const ColumnEntry& column : directory_->columns) {
-      if (column.name.kind == HoleKind::kHidden || column.present == 0 || column.name.name != predicate.field) continue;
-      found = true;
-      if (!column.numeric) text_like = true;
-      if (column.name.kind == HoleKind::kWord) in_range = true;
-      switch (predicate.what) {
-        case What::kFieldAtLeast: in_range = in_range || !column.numeric || column.max >= predicate.number; break;
-        case What::kFieldAtMost: in_range = in_range || !column.numeric || column.min <= predicate.number; break;
-        case What::kFieldEquals:
-          in_range = in_range || !column.numeric || (numeric && number >= column.min && number <= column.max);
-          break;
-        default: in_range = true;
-      }
-    }
-    if (!found) {
-      for (const FieldSet& set : directory_->field_sets)
-        for (const auto& pair : set)
-          if (pair.first == predicate.field) return true;
-      return false;
-    }
-    if (!in_range) return false;
-    // Words are known of texts only: a number may be written in other ways, or be stored as a number.
-    if (predicate.what == What::kFieldEquals && text_like && !numeric) tokens = required_tokens(predicate.text, true);
-    if (predicate.what == What::kFieldContains && text_like) tokens = required_tokens(predicate.text, false);
-  }
-  if (tokens.empty()) return true;
-  return filter_may_contain(static_cast<std::size_t>(directory_->filter.stored), tokens,
-                            [this](std::size_t from, std::size_t size) {
-                              return block_->read(directory_->filter, from, size);
-                            });
-}
 
 // Most columns do not hold it at all, which a look at them shows without taking their bytes apart.
 Result<bool> BlockReader::column_may_hold(std::uint32_t index, std::string_view needle) {

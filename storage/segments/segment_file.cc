@@ -23,6 +23,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 namespace fog::segments {
@@ -92,19 +93,35 @@ SegmentFile::~SegmentFile() {
   }
 }
 
+int SegmentFile::descriptor() const {
+  const std::lock_guard lock(mutex_);
+  if (fd_ < 0) fd_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
+  return fd_;
+}
+
 Result<std::string> SegmentFile::read(std::uint64_t offset, std::size_t size) const {
-  int fd = -1;
-  {
-    const std::lock_guard lock(mutex_);
-    if (fd_ < 0) fd_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
-    fd = fd_;
-  }
+  const int fd = descriptor();
   if (fd < 0) return errno == ENOENT ? Error::corrupt("log segment is missing: " + path_.string())
                                      : system_error(path_, "cannot open");
   if (size > kSectionBytesLimit) return Error::corrupt("log segment: impossible size");
   std::string bytes(size, '\0');
   if (!read_all(fd, offset, bytes)) return Error::corrupt("log segment is cut short: " + path_.string());
   return bytes;
+}
+
+std::optional<std::string> SegmentFile::read_now(std::uint64_t offset, std::size_t size) const {
+  const int fd = descriptor();
+  if (fd < 0 || size > kSectionBytesLimit) return std::nullopt;
+  std::string bytes(size, '\0');
+  iovec place{bytes.data(), bytes.size()};
+  const ssize_t n = ::preadv2(fd, &place, 1, static_cast<off_t>(offset), RWF_NOWAIT);
+  if (n == static_cast<ssize_t>(size)) return bytes;
+  if (n < 0 && errno == EOPNOTSUPP) {  // a file system that cannot tell: then it is read as it is
+    if (!read_all(fd, offset, bytes)) return std::nullopt;
+    return bytes;
+  }
+  (void)::posix_fadvise(fd, static_cast<off_t>(offset), static_cast<off_t>(size), POSIX_FADV_WILLNEED);
+  return std::nullopt;
 }
 
 std::int64_t Segment::timestamp_max() const {

@@ -28,10 +28,13 @@ class SegmentFile final : public ByteSource {
   SegmentFile& operator=(const SegmentFile&) = delete;
 
   Result<std::string> read(std::uint64_t offset, std::size_t size) const override;
+  std::optional<std::string> read_now(std::uint64_t offset, std::size_t size) const override;
   void doom() { doomed_.store(true); }
   const std::filesystem::path& path() const { return path_; }
 
  private:
+  int descriptor() const;  // negative: cannot be opened, see errno
+
   std::filesystem::path path_;
   std::atomic<bool> doomed_{false};
   mutable std::mutex mutex_;

@@ -370,30 +370,28 @@ Result<LogSnapshot> SegmentStore::snapshot(const LogScanSpec& spec) {
   if (spec.streams)
     streams = std::make_shared<const std::unordered_set<LogStreamId>>(spec.streams->begin(), spec.streams->end());
   if (spec.from_ms > spec.to_ms) return result;
+  std::vector<std::unique_ptr<LogBlock>> found;
   for (const LogGroupId id : spec.groups) {
     const GroupPtr group = find_group(id);
     if (group == nullptr) continue;
     ReadScope scope{id, spec.from_ms, spec.to_ms, streams, group->hidden(), pieces_};
     for (auto& block : group->blocks(scope)) {
-      const BlockSummary summary = block->summary;
-      if (scope.hidden->expired(summary.timestamp_max, summary.sequence_max)) continue;
-      const std::shared_ptr<const StoredBlock> stored = block;
-      std::unique_ptr<LogBlock> reader = make_block_reader(std::move(block), scope, on_damage());
-      if (streams != nullptr) {
-        const Result<std::span<const LogStreamId>> ids = reader->stream_ids();
-        if (ids.ok() && std::none_of(ids->begin(), ids->end(), [&](LogStreamId s) { return streams->contains(s); }))
-          continue;
-      }
-      const bool possible = std::all_of(spec.where.begin(), spec.where.end(), [&](const auto& clause) {
-        return std::any_of(clause.begin(), clause.end(), [&](const LogPredicate& p) { return reader->may_contain(p); });
-      });
-      if (!possible) {
+      if (scope.hidden->expired(block->summary.timestamp_max, block->summary.sequence_max)) continue;
+      found.push_back(make_block_reader(std::move(block), scope, on_damage()));
+    }
+  }
+  if (streams == nullptr && spec.where.empty()) {
+    result.blocks = std::move(found);
+  } else {
+    const std::vector<BlockChoice> chosen = choose_blocks(found, spec.where);
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      if (chosen[i] == BlockChoice::kNothing) {
         ++result.skipped.blocks;
-        result.skipped.events += summary.rows;
-        result.skipped.bytes += summary.message_bytes;
-        continue;
+        result.skipped.events += found[i]->rows();
+        result.skipped.bytes += found[i]->message_bytes();
+      } else if (chosen[i] == BlockChoice::kLook) {
+        result.blocks.push_back(std::move(found[i]));
       }
-      result.blocks.push_back(std::move(reader));
     }
   }
   std::stable_sort(result.blocks.begin(), result.blocks.end(), [&](const auto& a, const auto& b) {
