@@ -17,6 +17,13 @@ class Entrance final : public http::Handler {
     turn.hold([this](http::Resume resume) { turnstile_.when_open([resume] { resume(); }); }, [this, &turn] { handle(turn); });
   }
 
+  // A turn that waits for what this begins is inside, and the pipeline is the one it came to.
+  void round_ended() override {
+    if (!turnstile_.join()) return;
+    pipeline_.round_ended();
+    turnstile_.leave();
+  }
+
   void refuse(const http::Fault& fault, std::string_view peer, http::Response& response) override {
     if (!turnstile_.enter()) {
       response.status = fault.status;

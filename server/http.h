@@ -57,6 +57,8 @@ class Resume {
  public:
   explicit Resume(void* connection) : connection_(connection) {}
   void operator()() const;
+  // Many turns of one io thread: it is woken once, and finds all of them. Not from within hold()'s `start`.
+  static void all(std::vector<Resume> turns);
 
  private:
   void* connection_;
@@ -90,6 +92,8 @@ class Turn {
     start_ = std::move(start);
     then_ = std::move(then);
   }
+  // Asks that Handler::round_ended() be called once the requests that are ready with this one have been handled.
+  void call_at_round_end();
   // For an answer with is_stream: what is written here follows its head, each piece a chunk.
   std::shared_ptr<ByteSink> open_stream();
 
@@ -104,6 +108,9 @@ class Handler {
  public:
   virtual ~Handler() = default;
   virtual void handle(Turn& turn) = 0;
+  // On the io thread: all requests that were ready have been handled, or so many that others need not wait longer.
+  // Only after a turn has asked for it.
+  virtual void round_ended() {}
   // A request that could not be read: shape its answer. The connection closes afterwards.
   virtual void refuse(const Fault& fault, std::string_view peer, Response& response) = 0;
 };

@@ -42,4 +42,6 @@ inline std::int64_t steady_ms() {
   return std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
 }
 
+inline std::int64_t steady_ns() { return std::chrono::steady_clock::now().time_since_epoch().count(); }
+
 }  // namespace fog::http

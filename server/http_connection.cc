@@ -17,6 +17,16 @@ void Resume::operator()() const {
   asio::post(connection->executor(), [connection] { connection->resume(); });
 }
 
+void Resume::all(std::vector<Resume> turns) {
+  if (turns.empty()) return;
+  auto* const first = static_cast<Connection*>(turns.front().connection_);
+  asio::post(first->executor(), [turns = std::move(turns)] {
+    for (const Resume& turn : turns) static_cast<Connection*>(turn.connection_)->resume();
+  });
+}
+
+void Turn::call_at_round_end() { connection_->shard.open_round(); }
+
 std::shared_ptr<ByteSink> Turn::open_stream() {
   connection_->stream = std::make_shared<StreamQueue>(connection_);
   return connection_->stream;
@@ -192,6 +202,7 @@ Task<void> Connection::converse() {
       if (!has_body) break;
     }
     shard.requests.add(1);
+    shard.end_long_round();
     enter(Phase::kHandler, Millis(0));
     clear_response();
     shard.handler->handle(turn);

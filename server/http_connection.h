@@ -168,6 +168,8 @@ struct Shard {
   const Options* options = nullptr;
   Handler* handler = nullptr;
   std::atomic<std::uint64_t>* open = nullptr;  // connections of all shards
+  bool round_is_open = false;                  // somebody waits for its end
+  std::int64_t round_began_ns = 0;
 
   Counter requests;
   Counter faults;
@@ -187,10 +189,19 @@ struct Shard {
   // Closes the connection that has been idle for longest. False: none is.
   bool evict();
   Task<void> sweep();
+  // The end comes behind what is in the queue now.
+  void open_round();
+  void end_round();
+  // Before a request: many small ones, or a long one before them, keep nobody waiting for the end.
+  void end_long_round() {
+    if (round_is_open && steady_ns() - round_began_ns > kRoundNsMax) end_round();
+  }
   void drain();
   void cut_all();
 
  private:
+  static constexpr std::int64_t kRoundNsMax = 1'000'000;
+
   void unlink(Connection& c);
 };
 

@@ -8,8 +8,6 @@ namespace {
 constexpr std::size_t kBodyStepBytes = 256 * 1024;
 constexpr std::size_t kBodyStampBytes = 256 * 1024;
 
-std::int64_t steady_ns() { return std::chrono::steady_clock::now().time_since_epoch().count(); }
-
 asio::mutable_buffer buffer_of(std::span<char> room) { return asio::buffer(room.data(), room.size()); }
 
 // The request's body is a string that stays with the connection: it only ever grows, so that a

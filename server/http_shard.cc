@@ -67,6 +67,18 @@ Task<void> Shard::sweep() {
   }
 }
 
+void Shard::open_round() {
+  if (round_is_open) return;
+  round_is_open = true;
+  round_began_ns = steady_ns();
+  asio::post(context, [this] { end_round(); });
+}
+
+void Shard::end_round() {
+  if (!std::exchange(round_is_open, false)) return;
+  handler->round_ended();
+}
+
 void Shard::drain() {
   draining = true;
   for (Connection* c = first; c != nullptr; c = c->next) {

@@ -85,6 +85,21 @@ std::string_view name_of(Protocol protocol) {
   return "";
 }
 
+// Around what an io thread does for a turn.
+class RoundOfRecords {
+ public:
+  explicit RoundOfRecords(http::Turn& turn) : turn_(turn) {}
+  ~RoundOfRecords() {
+    if (gathering_.has_put_off()) turn_.call_at_round_end();
+  }
+  RoundOfRecords(const RoundOfRecords&) = delete;
+  RoundOfRecords& operator=(const RoundOfRecords&) = delete;
+
+ private:
+  http::Turn& turn_;
+  const wal::Gathering gathering_;
+};
+
 }  // namespace
 
 // What is known about the request a connection is working on.
@@ -110,7 +125,39 @@ struct Pipeline::Work final : http::HandlerState {
   std::string_view id() const { return request_id.empty() && x ? x->call.request_id : request_id; }
 };
 
+// Turns of this thread that wait for the log, until their round has ended.
+struct Pipeline::Round {
+  Lsn last = 0;
+  std::vector<Work*> works;
+  std::vector<http::Resume> turns;
+
+  static Round& of_this_thread() {
+    thread_local Round round;
+    return round;
+  }
+};
+
+Pipeline::Pipeline(Parts parts) : parts_(std::move(parts)), gatherer_(dynamic_cast<wal::Gatherer*>(&parts_.wal)) {}
+
+// Records of requests that are ready together reach the disk together.
 void Pipeline::handle(http::Turn& turn) {
+  const RoundOfRecords records(turn);
+  handle_one(turn);
+}
+
+// One call to the log and one wake-up for all turns of the round, so that the requests that follow their answers are
+// ready together as well.
+void Pipeline::round_ended() {
+  if (gatherer_ != nullptr) gatherer_->write_gathered();
+  Round round = std::exchange(Round::of_this_thread(), {});
+  if (round.turns.empty()) return;
+  parts_.wal.when_durable(round.last, [works = std::move(round.works), turns = std::move(round.turns)](bool ok) mutable {
+    for (Work* work : works) work->durable = ok;
+    http::Resume::all(std::move(turns));
+  });
+}
+
+void Pipeline::handle_one(http::Turn& turn) {
   Work& work = begin(turn);
   try {
     if (guard(work) || own_page(work) || neighbour(work) || receiver(work)) return;
@@ -464,17 +511,10 @@ bool Pipeline::receiver(Work& work) {
     return true;
   }
   work.made = std::move(received->response);
-  work.turn->hold(
-      [this, &work, lsn = received->lsn](http::Resume resume) {
-        parts_.wal.when_durable(lsn, [&work, resume](bool ok) {
-          work.durable = ok;
-          resume();
-        });
-      },
-      [this, &work] {
-        if (work.durable) finish(work, std::move(work.made));
-        else finish(work, plain(503, "ServiceUnavailable", "The write could not be made durable; try again."));
-      });
+  hold_until_durable(work, received->lsn, [this, &work] {
+    if (work.durable) finish(work, std::move(work.made));
+    else finish(work, plain(503, "ServiceUnavailable", "The write could not be made durable; try again."));
+  });
   return true;
 }
 
@@ -482,17 +522,22 @@ void Pipeline::after_call(Work& work) {
   const Lsn lsn = work.x->call.durable_lsn;
   if (!work.status.ok() || lsn == 0) return answer(work, std::move(work.status));
   work.made = parts_.api.encode(*work.x, Ok{});
+  hold_until_durable(work, lsn, [this, &work] {
+    if (work.durable) finish(work, std::move(work.made));
+    else answer(work, Error::busy("The write could not be made durable; try again."));
+  });
+}
+
+void Pipeline::hold_until_durable(Work& work, Lsn lsn, std::function<void()> then) {
+  work.turn->call_at_round_end();
   work.turn->hold(
-      [this, &work, lsn](http::Resume resume) {
-        parts_.wal.when_durable(lsn, [&work, resume](bool ok) {
-          work.durable = ok;
-          resume();
-        });
+      [&work, lsn](http::Resume resume) {
+        Round& round = Round::of_this_thread();
+        round.last = std::max(round.last, lsn);
+        round.works.push_back(&work);
+        round.turns.push_back(resume);
       },
-      [this, &work] {
-        if (work.durable) finish(work, std::move(work.made));
-        else answer(work, Error::busy("The write could not be made durable; try again."));
-      });
+      std::move(then));
 }
 
 void Pipeline::run_on_pool(Work& work, std::function<void()> task, std::function<void()> then) {

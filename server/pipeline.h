@@ -28,6 +28,7 @@
 #include "server/networks.h"
 #include "server/pressure.h"
 #include "storage/base/worker_pool.h"
+#include "storage/wal/gather.h"
 #include "storage/wal/wal.h"
 
 namespace fog {
@@ -82,15 +83,19 @@ class Pipeline final : public http::Handler {
     std::uint64_t nanoseconds = 0;
   };
 
-  explicit Pipeline(Parts parts) : parts_(std::move(parts)) {}
+  explicit Pipeline(Parts parts);
 
   void handle(http::Turn& turn) override;
+  // The log writes what the requests of a round have put off.
+  void round_ended() override;
   void refuse(const http::Fault& fault, std::string_view peer, http::Response& response) override;
   BodyStats body_stats() const;
 
  private:
   struct Work;
+  struct Round;
 
+  void handle_one(http::Turn& turn);
   Work& begin(http::Turn& turn);
   bool guard(Work& work);
   bool own_page(Work& work);
@@ -106,11 +111,14 @@ class Pipeline final : public http::Handler {
   void call(Work& work);
   void call_heavy(Work& work);
   void after_call(Work& work);
+  // The answer waits until the record is durable; `then` runs with work.durable said.
+  void hold_until_durable(Work& work, Lsn lsn, std::function<void()> then);
   void answer(Work& work, Status status);
   void finish(Work& work, http::Response response);
   void run_on_pool(Work& work, std::function<void()> task, std::function<void()> then);
 
   Parts parts_;
+  wal::Gatherer* const gatherer_;  // null: a log that writes each record at once
   std::atomic<std::uint64_t> bodies_{0};
   std::atomic<std::uint64_t> body_bytes_{0};
   std::atomic<std::uint64_t> body_ns_{0};

@@ -242,6 +242,13 @@ bool Turnstile::enter() {
   return !closed_;
 }
 
+bool Turnstile::join() {
+  const std::lock_guard lock(mutex_);
+  if (closed_ && inside_ <= 0) return false;
+  ++inside_;
+  return true;
+}
+
 void Turnstile::when_open(std::function<void()> go) {
   {
     const std::lock_guard lock(mutex_);

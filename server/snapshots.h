@@ -62,6 +62,9 @@ class Snapshots {
 class Turnstile {
  public:
   bool enter();  // false while closed
+  // For work on behalf of turns that are inside, which may be waiting for it: false only if nobody is and it is
+  // closed. Then leave() as well.
+  bool join();
   void leave();
   // Calls `go` when it is open; perhaps at once.
   void when_open(std::function<void()> go);

@@ -41,6 +41,12 @@ Result<File> File::create(const std::filesystem::path& path) {
   return File(fd);
 }
 
+Result<File> File::create_for_places(const std::filesystem::path& path) {
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+  if (fd < 0) return refused(disk_faults().writes, "cannot create", path);
+  return File(fd);
+}
+
 Result<File> File::open_append(const std::filesystem::path& path) {
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
   if (fd < 0) return system_error("cannot open", path);
@@ -54,6 +60,19 @@ Status File::write_all(std::string_view bytes) {
       if (errno == EINTR) continue;
       return refused(disk_faults().writes, "cannot write", "file");
     }
+    bytes.remove_prefix(static_cast<std::size_t>(n));
+  }
+  return Ok{};
+}
+
+Status File::write_at(std::size_t offset, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (n < 0) {
+      if (errno == EINTR) continue;
+      return refused(disk_faults().writes, "cannot write", "file");
+    }
+    offset += static_cast<std::size_t>(n);
     bytes.remove_prefix(static_cast<std::size_t>(n));
   }
   return Ok{};

@@ -15,7 +15,7 @@
 
 namespace fog {
 
-// A file open for appending. One thread at a time.
+// A file open for appending, or for writing at places. One thread at a time.
 class File {
  public:
   File() = default;
@@ -29,8 +29,10 @@ class File {
   ~File();
 
   static Result<File> create(const std::filesystem::path& path);  // empties an existing one
+  static Result<File> create_for_places(const std::filesystem::path& path);  // for write_at()
   static Result<File> open_append(const std::filesystem::path& path);
   Status write_all(std::string_view bytes);
+  Status write_at(std::size_t offset, std::string_view bytes);
   Status sync_data();
   // Cuts the file; the next write goes to its new end.
   Status truncate(std::size_t size);
