@@ -61,6 +61,7 @@ class Whole:
         tls = [] if scheme == "http" else [word for pair in zip(("--tls-cert", "--tls-key"), map(str, certificate(folder))) for word in pair]
         self.server = Server(folder / f"data-{scheme}", *tls, *args, program=build / "fogwatch", wrap=bench.pin("0")).start()
         self.pid = self.server.pid
+        bench.wait_until_quiet(lambda: cpu_seconds(self.pid))
 
     def port(self, _):
         return self.server.port
@@ -88,6 +89,15 @@ def log_request(kb):
     line = "2026-01-02T03:04:05 INFO request 01234567-89ab-cdef took 12 ms status 200 path /api/v1/items/42 user 1001 region eu-1 "
     events = [{"timestamp": now + i, "message": line + str(i)} for i in range(kb * 1000 // (len(line) + 52))]
     return w.logs("PutLogEvents", logGroupName="door", logStreamName="s", logEvents=events)
+
+
+def metric_request(datums):
+    """PutMetricData: 400 make a body of about 100 KB."""
+    now = time.time()
+    return w.cloudwatch("json", "PutMetricData", {"Namespace": "Door", "MetricData": [
+        {"MetricName": f"metric-{i % 20}", "Timestamp": now, "Value": i * 1.5, "Unit": "Milliseconds",
+         "Dimensions": [{"Name": "Host", "Value": f"host-{i // 20:04}"}, {"Name": "Service", "Value": "checkout-service"},
+                        {"Name": "Region", "Value": "eu-central-1"}]} for i in range(datums)]})
 
 
 def call(port, scheme, request):
@@ -129,7 +139,8 @@ def wrk(target, scheme, request, seconds, connections=8):
 
 
 def tls(build, folder, seconds, only_door):
-    for name, request in (("small (DescribeAlarms)", small_request()), ("100 KB (PutLogEvents)", log_request(100))):
+    what = "the HTTP layer alone" if only_door else "whole calls"
+    for name, request in (("DescribeAlarms", small_request()), ("PutLogEvents of 100 KB", log_request(100)), ("PutMetricData of 100 KB", metric_request(400))):
         figures = {}
         for scheme in ("http", "https"):
             target = Door(build, folder) if only_door else Whole(build, folder, scheme)
@@ -144,7 +155,7 @@ def tls(build, folder, seconds, only_door):
             finally:
                 target.close()
         plain, sealed = figures["http"], figures["https"]
-        print(f"tls, {name}, {len(request)} bytes: plain {plain[0]:,.0f} req/s {plain[1]:,.0f} per CPU-s; TLS {sealed[0]:,.0f} req/s {sealed[1]:,.0f} per CPU-s: "
+        print(f"tls, {what}, {name}, {len(request)} bytes: plain {plain[0]:,.0f} req/s {plain[1]:,.0f} per CPU-s; TLS {sealed[0]:,.0f} req/s {sealed[1]:,.0f} per CPU-s: "
               f"{sealed[1] / plain[1]:.0%} of plain by CPU, {sealed[0] / plain[0]:.0%} by time", flush=True)
 
 
@@ -258,7 +269,7 @@ def overload(build, folder, seconds, _only_door):
     try:
         call(port, "http", w.logs("CreateLogGroup", logGroupName="door"))
         call(port, "http", w.logs("CreateLogStream", logGroupName="door", logStreamName="s"))
-        for name, request in (("DescribeAlarms", small_request()), ("PutLogEvents of 100 KB", log_request(100))):
+        for name, request in (("DescribeAlarms", small_request()), ("PutLogEvents of 100 KB", log_request(100)), ("PutMetricData of 20", metric_request(20))):
             records = folder / "overload.records"
             w.write(records, [request])
             rates = {}

@@ -85,21 +85,22 @@ class Fogwatch(Target):
     def __enter__(self):
         self.server.start()
         self.port, self.pid, self.xray_port = self.server.port, self.server.pid, int(self.server.xray.rsplit(":", 1)[1])
-        self.wait_until_quiet()
+        wait_until_quiet(self.cpu_seconds)
         return self
-
-    def wait_until_quiet(self, seconds=20.0):
-        """A new data folder gets an RSA key in the background, once, soon after the start: no request's work."""
-        until, spent, quiet = time.monotonic() + seconds, 0.0, 0
-        while time.monotonic() < until and quiet < 3:
-            time.sleep(0.4)
-            now = self.cpu_seconds()
-            quiet, spent = (quiet + 1 if now - spent < 0.02 else 0), now
 
     def __exit__(self, *_):
         if self.server.is_alive():
             self.server.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def wait_until_quiet(cpu_seconds, seconds=20.0):
+    """A new data folder gets an RSA key in the background, once, soon after the start: no request's work."""
+    until, spent, quiet = time.monotonic() + seconds, 0.0, 0
+    while time.monotonic() < until and quiet < 3:
+        time.sleep(0.4)
+        now = cpu_seconds()
+        quiet, spent = (quiet + 1 if now - spent < 0.02 else 0), now
 
 
 def free_port():
