@@ -3,12 +3,14 @@ resume by themselves within a second."""
 import errno
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import time
 
 import pytest
 from load import ROOT, Load
+from server import binary
 
 RESUME_SECONDS_MAX = 1.0
 
@@ -23,13 +25,19 @@ def faulty_disk(tmp_path_factory):
     return library
 
 
+def runtimes():
+    """Of the sanitizers the server was built with, whose libraries want to be loaded before all others."""
+    linked = subprocess.run(["ldd", binary()], capture_output=True, text=True, check=False).stdout
+    return re.findall(r"=> (\S*/lib[at]san\.so\S*)", linked)
+
+
 class Faults:
     """What the disk under a server refuses just now."""
 
     def __init__(self, library, folder):
         self.file = folder / "faults"
         self.file.write_bytes(b"\0" * 4096)
-        self.env = {"LD_PRELOAD": str(library), "FOGWATCH_DISK_FAULTS": str(self.file)}
+        self.env = {"LD_PRELOAD": ":".join([*runtimes(), str(library)]), "FOGWATCH_DISK_FAULTS": str(self.file)}
 
     def set(self, *lines):
         text = "\n".join(lines).encode()
