@@ -33,6 +33,7 @@ struct Held {
     return v;
   }
   Value get(Arena& arena) const { return copy(get(), arena); }
+  std::size_t text_bytes() const { return text.capacity() > 15 ? allocated(text.capacity() + 1) : 0; }
 };
 
 class Count final : public Aggregator {
@@ -256,13 +257,17 @@ class Extreme final : public Aggregator {
     for (std::size_t g = 0; g < from.best_.size(); ++g) offer(best_[map[g]], from.best_[g].get());
   }
   Value result(std::size_t group, Arena& arena) override { return best_[group].get(arena); }
-  std::size_t bytes() const override { return best_.capacity() * (sizeof(Held) + 8); }
+  std::size_t bytes() const override {
+    return best_.capacity() * sizeof(Held) + text_bytes_;
+  }
 
  private:
-  void offer(Held& best, const Value& value) const {
+  void offer(Held& best, const Value& value) {
     if (!countable(value)) return;
     if (!best.value.null() && better(value, best.get()) <= 0) return;
+    text_bytes_ -= best.text_bytes();
     best.set(value);
+    text_bytes_ += best.text_bytes();
   }
   int better(const Value& a, const Value& b) const {
     if (sorts_) return sort_compare(a, b) * sign_;
@@ -277,6 +282,7 @@ class Extreme final : public Aggregator {
   int sign_;
   NodePtr arg_;
   std::vector<Held> best_;
+  std::size_t text_bytes_ = 0;
 };
 
 // earliest, latest, rate: ordered by @timestamp, then by sequence.
@@ -332,7 +338,9 @@ class InTime final : public Aggregator {
     auto elapsed = static_cast<double>(p.last.time - p.first.time) / static_cast<double>(spec_.period.ms());
     return elapsed > 0 ? Value::number((b.d - a.d) / elapsed) : Value{};
   }
-  std::size_t bytes() const override { return states_.capacity() * sizeof(Pair); }
+  std::size_t bytes() const override {
+    return states_.capacity() * sizeof(Pair) + text_bytes_;
+  }
 
  private:
   struct Point {
@@ -344,7 +352,7 @@ class InTime final : public Aggregator {
   struct Pair {
     Point first, last;
   };
-  static void offer(Point& point, bool first, std::int64_t time, std::uint64_t sequence, const Value& value) {
+  void offer(Point& point, bool first, std::int64_t time, std::uint64_t sequence, const Value& value) {
     if (point.set) {
       bool less = time < point.time || (time == point.time && sequence < point.sequence);
       if (less != first || (time == point.time && sequence == point.sequence)) return;
@@ -352,10 +360,13 @@ class InTime final : public Aggregator {
     point.set = true;
     point.time = time;
     point.sequence = sequence;
+    text_bytes_ -= point.held.text_bytes();
     point.held.set(value.container() ? Value{} : value);
+    text_bytes_ += point.held.text_bytes();
   }
   AggregateSpec spec_;
   std::vector<Pair> states_;
+  std::size_t text_bytes_ = 0;
 };
 
 }  // namespace

@@ -2,6 +2,8 @@
 // are made in parallel and merged in the order of the blocks, so that results do not depend on threads.
 #pragma once
 
+#include <algorithm>
+#include <deque>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -9,7 +11,12 @@
 
 #include "query/insights/batch.h"
 #include "query/insights/function.h"
+#include "query/insights/group_index.h"
 #include "query/insights/node.h"
+
+namespace fog {
+class WorkerPool;
+}
 
 namespace fog::insights {
 
@@ -49,9 +56,14 @@ class Aggregator {
   virtual bool ordered() const { return true; }
   // Group g of `other` goes into map[g]. `other` is of the same kind and is used up.
   virtual void merge(Aggregator& other, const std::vector<std::uint32_t>& map) = 0;
+  // Before the results: work that several threads may share. `pool` may be null.
+  virtual void settle(WorkerPool*) {}
   virtual Value result(std::size_t group, Arena& arena) = 0;
+  // All that it holds, the allocator's share included. Asked for after each block: does not go through the groups.
   virtual std::size_t bytes() const = 0;
 };
+// What the allocator takes for a piece of so many bytes.
+constexpr std::size_t allocated(std::size_t bytes) { return bytes == 0 ? 0 : std::max<std::size_t>(32, (bytes + 8 + 15) / 16 * 16); }
 std::unique_ptr<Aggregator> make_aggregator(const AggregateSpec& spec);
 
 class GroupTable {
@@ -67,14 +79,15 @@ class GroupTable {
 
  private:
   void account();
-  std::string key_of(std::size_t group) const;
+  std::uint64_t key_hash(std::size_t group, std::string& buffer) const;
+  bool same_keys(std::size_t group, const GroupTable& other, std::size_t of_other) const;
 
   const Grouping& grouping_;
   Memory* memory_;
   Arena arena_;
   std::size_t groups_ = 0;
-  std::vector<Value> keys_;  // groups * keys
-  std::unordered_map<std::string, std::uint32_t> index_;  // made by the first merge
+  std::deque<Value> keys_;  // groups * keys; never moved as it grows
+  GroupIndex index_;        // made by merging
   std::vector<std::unique_ptr<Aggregator>> aggregators_;
   std::size_t accounted_ = 0;
 };

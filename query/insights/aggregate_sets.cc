@@ -45,8 +45,10 @@ class Distinct final : public Aggregator {
     for (std::size_t g = 0; g < from.sets_.size(); ++g) {
       Set& a = sets_[map[g]];
       Set& b = from.sets_[g];
+      item_bytes_ -= a.bytes();
       a.items.insert(a.items.end(), b.items.begin(), b.items.end());
       a.tidy_if_grown();
+      item_bytes_ += a.bytes();
     }
   }
   Value result(std::size_t group, Arena&) override {
@@ -54,9 +56,7 @@ class Distinct final : public Aggregator {
     return Value::integer(static_cast<std::int64_t>(sets_[group].items.size()));
   }
   std::size_t bytes() const override {
-    std::size_t bytes = sets_.capacity() * sizeof(Set);
-    for (const Set& set : sets_) bytes += set.items.capacity() * sizeof(Print);
-    return bytes;
+    return sets_.capacity() * sizeof(Set) + item_bytes_;
   }
 
  private:
@@ -64,6 +64,7 @@ class Distinct final : public Aggregator {
   struct Set {
     std::vector<Print> items;
     std::size_t tidied = 0;
+    std::size_t bytes() const { return allocated(items.capacity() * sizeof(Print)); }
     void tidy() {
       std::sort(items.begin(), items.end());
       items.erase(std::unique(items.begin(), items.end()), items.end());
@@ -75,11 +76,15 @@ class Distinct final : public Aggregator {
   };
   void insert(std::size_t group, const Value& value, std::string& buffer) {
     if (!countable(value)) return;
-    sets_[group].items.push_back(print_of(text_of(value, buffer)));
-    sets_[group].tidy_if_grown();
+    Set& set = sets_[group];
+    item_bytes_ -= set.bytes();
+    set.items.push_back(print_of(text_of(value, buffer)));
+    set.tidy_if_grown();
+    item_bytes_ += set.bytes();
   }
   NodePtr arg_;
   std::vector<Set> sets_;
+  std::size_t item_bytes_ = 0;
 };
 
 // values(f): distinct texts in the order in which they were first seen.
@@ -116,17 +121,23 @@ class Values final : public Aggregator {
     for (auto& [place, text] : order) texts.push_back(Value::text(text));
     return Value::of(make_list(texts, arena));
   }
-  std::size_t bytes() const override { return bytes_ + sets_.capacity() * 56; }
+  std::size_t bytes() const override { return bytes_ + sets_.capacity() * sizeof(Set); }
 
  private:
   using Place = std::tuple<std::int64_t, std::uint64_t, std::size_t>;
   using Set = std::unordered_map<std::string, Place>;
   void offer(Set& set, const std::string& text, Place place) {
+    // An entry is the text, its place, a hash and a link; the table has a pointer a bucket.
+    constexpr std::size_t kEntry = allocated(sizeof(Set::value_type) + 2 * sizeof(void*));
+    const std::size_t buckets = set.bucket_count();
     auto [it, fresh] = set.try_emplace(text, place);
-    if (fresh)
-      bytes_ += text.size() + 80;
-    else
+    if (!fresh) {
       it->second = std::min(it->second, place);
+      return;
+    }
+    bytes_ += kEntry + (it->first.capacity() > 15 ? allocated(it->first.capacity() + 1) : 0);
+    if (set.bucket_count() != buckets)
+      bytes_ += allocated(set.bucket_count() * sizeof(void*)) - (buckets > 1 ? allocated(buckets * sizeof(void*)) : 0);
   }
   NodePtr arg_;
   std::vector<Set> sets_;

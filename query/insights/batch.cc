@@ -4,6 +4,7 @@
 
 #include "query/insights/json.h"
 #include "query/insights/run.h"
+#include "storage/block_memory.h"
 
 namespace fog::insights {
 
@@ -117,6 +118,10 @@ Batch::~Batch() { run_.memory.sub(loaded_); }
 void Batch::load_order() {
   if (order_loaded_ || !block_) return;
   order_loaded_ = true;
+  // Times and sequence numbers, and what a block makes the latter from.
+  constexpr std::size_t kBytesPerRow = 2 * sizeof(std::int64_t) + 2 * sizeof(std::uint32_t);
+  loaded_ += rows_ * kBytesPerRow;
+  run_.memory.add(rows_ * kBytesPerRow);
   auto times = block_->timestamps_ms();
   auto sequences = times.ok() ? block_->sequences() : Result<std::span<const LogSequence>>(times.error());
   if (!sequences.ok()) {
@@ -141,6 +146,12 @@ void Batch::release() {
   arena_ = std::make_unique<Arena>(&run_.memory);
   run_.memory.sub(loaded_);
   loaded_ = 0;
+  if (auto* block = dynamic_cast<BlockMemory*>(block_.get())) {
+    times_ = nullptr;
+    sequences_ = nullptr;
+    order_loaded_ = false;
+    block->forget();
+  }
 }
 
 void Batch::set_values(int slot, const Value* values) {

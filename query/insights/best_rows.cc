@@ -1,5 +1,6 @@
 #include "query/insights/best_rows.h"
 
+#include "query/insights/aggregate.h"
 #include "query/insights/query_body.h"
 
 namespace fog::insights {
@@ -200,15 +201,25 @@ void BestRows::add(std::size_t block, BatchPtr batch) {
     }
   }
   if (any) fresh_ = true;
+  account();
   show();
+}
+
+void BestRows::account() {
+  const std::size_t width = sort_ ? sort_->keys().size() : 0;
+  const std::size_t bytes = best_.capacity() * sizeof(Candidate) + best_.size() * allocated(width * sizeof(SortKey));
+  if (bytes > accounted_) run_.memory.add(bytes - accounted_);
+  if (bytes < accounted_) run_.memory.sub(accounted_ - bytes);
+  accounted_ = bytes;
 }
 
 // The rows so far, for those who wait.
 void BestRows::show() {
   if (!partial_ || !run_.options.partial || !fresh_) return;
   auto now = Steady::now();
-  auto wait = last_partial_ == started_ ? run_.options.partial_after : run_.options.partial_after * 5;
-  if (now - last_partial_ < wait) return;
+  // Blocks are looked into again for it: a tenth of the time at most.
+  Steady::duration wait = last_partial_ == started_ ? run_.options.partial_after : run_.options.partial_after * 5;
+  if (now - last_partial_ < std::max(wait, 10 * partial_cost_)) return;
   for (const Candidate& c : best_)
     if (!c.batch->releasable()) return;
   std::vector<Candidate*> rows = in_order();
@@ -216,6 +227,7 @@ void BestRows::show() {
   run_.options.partial(make_table(run_, *batch));
   fresh_ = false;
   last_partial_ = Steady::now();
+  partial_cost_ = last_partial_ - now;
 }
 
 }  // namespace fog::insights

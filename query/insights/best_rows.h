@@ -23,6 +23,7 @@ class BestRows {
   // k < 0: all rows. With `show_partial` the rows so far are shown to those who wait.
   BestRows(Run& run, BlockStage& stage, const SortCommand* sort, std::int64_t k, std::set<int> slots, std::size_t from,
            bool show_partial);
+  ~BestRows() { run_.memory.sub(accounted_); }
 
   Result<BatchPtr> collect();
 
@@ -36,6 +37,7 @@ class BestRows {
   void preview(std::vector<std::unique_ptr<LogBlock>>& blocks);
   void add(std::size_t block, BatchPtr batch);
   std::vector<Candidate*> in_order();
+  void account();
   void show();
 
   Run& run_;
@@ -50,8 +52,10 @@ class BestRows {
   std::vector<Candidate> best_;  // a heap when bounded
   Arena arena_;                  // texts of sort keys
   std::size_t kept_bytes_ = 0;
+  std::size_t accounted_ = 0;  // of best_
   bool fresh_ = false;
   Steady::time_point started_, last_partial_;
+  Steady::duration partial_cost_{};  // of the last one
 };
 
 }  // namespace fog::insights

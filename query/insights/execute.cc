@@ -58,6 +58,8 @@ Result<BatchPtr> all_rows(Run& run, BlockStage& stage, const std::set<int>& slot
   for (std::size_t k = 0; k < chunks.size(); ++k)
     for (std::size_t p = 0; p < chunks[k].times.size(); ++p)
       order.push_back({chunks[k].times[p], chunks[k].sequences[p], static_cast<std::uint32_t>(k), static_cast<std::uint32_t>(p)});
+  const std::size_t order_bytes = order.capacity() * sizeof(Place);
+  run.memory.add(order_bytes);
   std::sort(order.begin(), order.end(), [](const Place& a, const Place& b) {
     if (a.time != b.time) return a.time > b.time;
     if (a.sequence != b.sequence) return a.sequence > b.sequence;
@@ -85,6 +87,7 @@ Result<BatchPtr> all_rows(Run& run, BlockStage& stage, const std::set<int>& slot
     if (chunk.arena) result->keep(chunk.arena);
     run.memory.sub(chunk.rows * (slots.size() + 1) * sizeof(Value));
   }
+  run.memory.sub(order_bytes);
   TRYV(run.status());
   return result;
 }

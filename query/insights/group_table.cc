@@ -6,6 +6,7 @@
 
 #include "query/insights/aggregate.h"
 #include "query/insights/run.h"
+#include "storage/base/hash.h"
 
 // The loops over columns are worth vector instructions, which -O2 of GCC 12 uses for the simplest only.
 #pragma GCC optimize("tree-vectorize", "vect-cost-model=dynamic")
@@ -21,7 +22,7 @@ GroupTable::~GroupTable() {
 }
 
 void GroupTable::account() {
-  std::size_t bytes = keys_.capacity() * sizeof(Value) + index_.size() * 96;
+  std::size_t bytes = keys_.size() * sizeof(Value) + index_.bytes();
   for (const auto& aggregator : aggregators_) bytes += aggregator->bytes();
   if (memory_ && bytes > accounted_) memory_->add(bytes - accounted_);
   if (memory_ && bytes < accounted_) memory_->sub(accounted_ - bytes);
@@ -319,34 +320,39 @@ void GroupTable::add(Batch& batch) {
   account();
 }
 
-std::string GroupTable::key_of(std::size_t group) const {
-  std::string key;
-  std::size_t width = grouping_.keys.size();
+// Keys are the same when their texts are.
+std::uint64_t GroupTable::key_hash(std::size_t group, std::string& buffer) const {
+  const std::size_t width = grouping_.keys.size();
+  std::uint64_t hash = 0;
   for (std::size_t k = 0; k < width; ++k) {
     const Value& value = keys_[group * width + k];
-    if (value.null()) {
-      key += '\0';
-      continue;
-    }
-    std::string text = to_text(value);
-    key += '\1';
-    key += std::to_string(text.size());
-    key += ':';
-    key += text;
+    hash = value.null() ? hash * 0x9e3779b97f4a7c15ull + 1 : hash64(text_of(value, buffer), hash + 2);
   }
-  return key;
+  return hash;
+}
+
+bool GroupTable::same_keys(std::size_t group, const GroupTable& other, std::size_t of_other) const {
+  const std::size_t width = grouping_.keys.size();
+  std::string one, two;
+  for (std::size_t k = 0; k < width; ++k) {
+    const Value& a = keys_[group * width + k];
+    const Value& b = other.keys_[of_other * width + k];
+    if (a.null() != b.null()) return false;
+    if (!a.null() && text_of(a, one) != text_of(b, two)) return false;
+  }
+  return true;
 }
 
 void GroupTable::merge(GroupTable& other) {
   std::vector<std::uint32_t> map(other.groups_);
-  std::size_t width = grouping_.keys.size();
+  const std::size_t width = grouping_.keys.size();
+  std::string buffer;
   for (std::size_t g = 0; g < other.groups_; ++g) {
-    auto [it, fresh] = index_.try_emplace(other.key_of(g), static_cast<std::uint32_t>(groups_));
-    if (fresh) {
-      ++groups_;
-      for (std::size_t k = 0; k < width; ++k) keys_.push_back(copy(other.keys_[g * width + k], arena_));
-    }
-    map[g] = it->second;
+    const auto next = static_cast<std::uint32_t>(groups_);
+    map[g] = index_.find_or_add(other.key_hash(g, buffer), next, [&](std::uint32_t group) { return same_keys(group, other, g); });
+    if (map[g] != next) continue;
+    ++groups_;
+    for (std::size_t k = 0; k < width; ++k) keys_.push_back(copy(other.keys_[g * width + k], arena_));
   }
   for (std::size_t k = 0; k < aggregators_.size(); ++k) {
     aggregators_[k]->grow(groups_);
@@ -357,6 +363,7 @@ void GroupTable::merge(GroupTable& other) {
 
 BatchPtr GroupTable::finish(Run& run) {
   auto batch = std::make_shared<Batch>(run, groups_, grouping_.command);
+  for (const auto& aggregator : aggregators_) aggregator->settle(run.options.pool);
   std::size_t width = grouping_.keys.size();
   Arena& arena = batch->arena();
   int time_key = -1;

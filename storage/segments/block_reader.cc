@@ -201,6 +201,17 @@ Result<std::span<const LogStreamId>> BlockReader::stream_ids() {
   return std::span<const LogStreamId>(directory_->streams);
 }
 
+void BlockReader::forget() {
+  templates_ = nullptr;
+  rows_with_.clear();
+  physical_.assign(physical_.size(), nullptr);
+  raw_.clear();
+  public_.clear();
+  for (auto* column : {&times_, &batch_ingestion_, &ingestions_}) *column = {};
+  for (auto* column : {&batch_codes_, &batch_field_set_, &stream_codes_}) *column = {};
+  sequences_ = {};
+}
+
 Status BlockReader::load_everything() {
   TRYV(load_directory());
   TRYV(load_templates());

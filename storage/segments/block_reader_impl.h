@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 
+#include "storage/block_memory.h"
 #include "storage/message_search.h"
 #include "storage/segments/block_reader.h"
 #include "storage/segments/column_look.h"
@@ -59,7 +60,7 @@ std::size_t find_in(std::string_view text, std::string_view needle, std::size_t 
 // What of a block may be waited for when it comes from a disk.
 enum class Wait : std::uint8_t { kNever, kForDirectory, kForAll };
 
-class BlockReader final : public LogBlock, public MessageSearch {
+class BlockReader final : public LogBlock, public MessageSearch, public BlockMemory {
  public:
   BlockReader(std::shared_ptr<const StoredBlock> block, ReadScope scope, OnDamage on_damage)
       : block_(std::move(block)), scope_(std::move(scope)), on_damage_(std::move(on_damage)) {}
@@ -85,6 +86,8 @@ class BlockReader final : public LogBlock, public MessageSearch {
   Result<std::shared_ptr<const LogColumn>> column(std::string_view field) override { return noted(public_column(field)); }
   Status append_message(std::size_t row, std::string& out) override { return noted(rebuild(row, out)); }
   Result<std::shared_ptr<const LogColumn>> messages(const RowSet& wanted) override { return noted(rebuild_all(wanted)); }
+
+  void forget() override;
 
   Status load_everything();
   std::uint32_t field_set_of(std::size_t row) const { return batch_field_set_[batch_codes_[row]]; }

@@ -2,6 +2,7 @@
 // tell what the messages themselves tell, the first time and when the cache answers.
 #include <random>
 
+#include "storage/block_memory.h"
 #include "storage/message_search.h"
 #include "storage/segments/piece_cache.h"
 #include "tests/storage/segments/harness.h"
@@ -63,6 +64,42 @@ class Search : public ::testing::Test {
   testing::OpenLogStore logs_;
   std::vector<std::string> all_;
 };
+
+TEST_F(Search, a_block_that_forgot_what_it_decoded_decodes_it_again) {
+  for (auto& block : blocks()) {
+    const auto look = [&] {
+      std::vector<std::string> seen = messages(*block);
+      const auto all = block->messages(RowSet(block->rows(), true));
+      const auto level = block->column("level");
+      const auto latency = block->column("latency_ms");
+      const auto times = block->timestamps_ms();
+      const auto sequences = block->sequences();
+      const auto codes = block->stream_codes();
+      const auto ingestions = block->ingestion_times_ms();
+      EXPECT_TRUE(all.ok() && level.ok() && latency.ok() && times.ok() && sequences.ok() && codes.ok() && ingestions.ok());
+      for (std::size_t row = 0; row < block->rows(); ++row) {
+        EXPECT_EQ(seen[row], (*all)->text(row));
+        seen[row] += " " + std::to_string((*times)[row]) + " " + std::to_string((*sequences)[row]) + " " +
+                     std::to_string((*codes)[row]) + " " + std::to_string((*ingestions)[row]) + " ";
+        if ((*level)->has(row)) (*level)->append_text(row, seen[row]);
+        if ((*latency)->has(row)) (*latency)->append_text(row, seen[row]);
+      }
+      return seen;
+    };
+    const std::vector<std::string> before = look();
+    const auto held = block->column("level");  // lives on with whoever holds it
+    ASSERT_TRUE(held.ok());
+    auto* memory = dynamic_cast<BlockMemory*>(block.get());
+    ASSERT_NE(memory, nullptr);
+    memory->forget();
+    EXPECT_EQ(look(), before);
+    memory->forget();
+    memory->forget();
+    RowSet rows(block->rows(), true);
+    ASSERT_TRUE(block->narrow({LogPredicate::What::kFieldEquals, "level", "ERROR", 0}, rows).ok());
+    rows.visit([&](std::size_t row) { EXPECT_EQ((*held)->text(row), "ERROR"); });
+  }
+}
 
 TEST_F(Search, rows_that_hold_a_text_are_found_exactly_or_not_lost) {
   std::mt19937_64 random(3);
