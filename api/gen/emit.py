@@ -202,7 +202,7 @@ def shape_row(model: Model, types: Types, shape: Shape, extra: list) -> list:
     if shape.key:
         rows.append(f".key = &{table_name(shape.key)}")
     if shape.kind == "list":
-        rows.append(f".list = &kListOps<{types.cpp(shape.element)}>")
+        rows.append(f".list = &kRoomyListOps<{types.cpp(shape.element)}>")
     if shape.kind == "map":
         rows.append(f".map = &kMapOps<{types.cpp(shape.element)}>")
     if has_struct(shape):
@@ -224,7 +224,7 @@ def source(model: Model, place: str) -> str:
     types = Types(model)
     out = [f"// Tables of {model.name}, from {place}.idl. Generated.",
            f'#include "{place}.h"', "", "#include <cstddef>", "",
-           '#include "api/common/operation.h"', '#include "api/common/shape.h"', "",
+           '#include "api/common/list_room.h"', '#include "api/common/operation.h"', '#include "api/common/shape.h"', "",
            '#pragma GCC diagnostic ignored "-Winvalid-offsetof"', "",
            f"namespace fog::{model.name} {{", "namespace {", "",
            '[[maybe_unused]] constexpr Shape shape_fog_message = {.name = "String", .kind = Kind::kString};']

@@ -24,15 +24,20 @@ std::string Random::hex(std::size_t n) {
 }
 
 std::string Random::uuid() {
-  const std::string digits = hex(32);
-  std::string out;
-  out.reserve(36);
-  for (std::size_t i = 0; i < 32; ++i) {
-    if (i == 8 || i == 12 || i == 16 || i == 20) out.push_back('-');
-    out.push_back(digits[i]);
-  }
-  out[14] = '4';                                                                // version
-  out[19] = "89ab"[(out[19] >= 'a' ? out[19] - 'a' + 10 : out[19] - '0') & 3];  // variant
+  std::string out(36, '-');
+  std::uint64_t word = next();
+  const auto put = [&](std::size_t from, std::size_t end) {
+    for (; from < end; ++from, word >>= 4) out[from] = kHex[word & 0xf];
+  };
+  put(0, 8);
+  put(9, 13);
+  put(14, 18);
+  word = next();
+  const std::uint64_t variant = word & 3;
+  put(19, 23);
+  put(24, 36);
+  out[14] = '4';  // version
+  out[19] = "89ab"[variant];
   return out;
 }
 

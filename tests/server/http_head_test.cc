@@ -155,5 +155,21 @@ TEST(HttpHead, what_is_accepted_means_the_same_to_another_parser) {
   EXPECT_GT(accepted, 1000);
 }
 
+TEST(HttpHead, every_byte_at_every_place_of_a_value_is_judged_alike) {
+  for (int c = 0; c < 256; ++c) {
+    if (c == '\n' || c == '\r') continue;  // these end the line
+    const bool is_allowed = c == '\t' || (c >= 0x20 && c != 0x7f);
+    for (const std::size_t size : {3u, 8u, 17u}) {
+      for (std::size_t place = 1; place + 1 < size; ++place) {
+        std::string value(size, 'v');
+        value[place] = static_cast<char>(c);
+        Head head;
+        const std::string text = "GET / HTTP/1.1\r\nHost: h\r\nX-A: " + value + "\r\n\r\n";
+        ASSERT_EQ(!parse_head(text, head).has_value(), is_allowed) << c << " at " << place << " of " << size;
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace fog::http
