@@ -244,16 +244,20 @@ def slow(build, folder, seconds, only_door):
 
     try:
         load()
-        alone = [load() for _ in range(2)]
-        attack = subprocess.Popen([sys.executable, __file__, "--attack", str(port), str(int(only_door))], stdout=subprocess.PIPE, text=True)
+        alone = [load() for _ in range(3)]
+        attack = subprocess.Popen([sys.executable, __file__, "--attack", str(port), str(int(only_door))], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         try:
             attack.stdout.readline()
             time.sleep(3)
+            cpu = cpu_seconds(target.pid)
+            time.sleep(10)
+            share = (cpu_seconds(target.pid) - cpu) / 10
             beside = [load() for _ in range(3)]
         finally:
             attack.kill()
             attack.wait()
         a, b = max(alone), max(beside)
+        print(f"slow, {CLIENTS_SLOW} slow clients by themselves take {share:.1%} of a core of the server")
         print(f"slow, {CLIENTS_SLOW} slow clients: {a[0]:,.0f} req/s {a[1]:,.0f} per CPU-s alone; {b[0]:,.0f} req/s {b[1]:,.0f} per CPU-s beside them: "
               f"{b[1] / a[1] - 1:+.1%} by CPU, {b[0] / a[0] - 1:+.1%} by time (their own client shares the load's core); p99 {a[2]:.2f} -> {b[2]:.2f} ms", flush=True)
     finally:
