@@ -33,8 +33,8 @@ inline bool parse_decimal(std::string_view text, Decimal& out) {
   std::int64_t mantissa = 0;
   int digits = 0;
   while (at < text.size() && is_digit(text[at])) {
+    if (++digits > 18) return false;  // before it overflows
     mantissa = mantissa * 10 + (text[at++] - '0');
-    if (++digits > 18) return false;
   }
   if (at == first || (text[first] == '0' && at - first > 1)) return false;
   int scale = 0;
@@ -42,9 +42,9 @@ inline bool parse_decimal(std::string_view text, Decimal& out) {
     if (text[at] != '.') return false;
     ++at;
     while (at < text.size() && is_digit(text[at])) {
+      if (++digits > 18) return false;
       mantissa = mantissa * 10 + (text[at++] - '0');
       ++scale;
-      if (++digits > 18) return false;
     }
     if (scale == 0 || at < text.size()) return false;
   }
