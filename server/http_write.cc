@@ -29,7 +29,7 @@ std::size_t Connection::write_now(std::string_view head, std::string_view body, 
   enter(Phase::kWrite, shard.options->write_timeout);
   const std::array<asio::const_buffer, 2> pieces{asio::buffer(head.data(), head.size()),
                                                  asio::buffer(body.data(), body.size())};
-  const std::size_t sent = socket.write_some(pieces, error);
+  const std::size_t sent = body.empty() ? socket.write_some(pieces[0], error) : socket.write_some(pieces, error);
   if (error == asio::error::would_block) error = {};
   shard.bytes_out.add(sent);
   written_ = sent;

@@ -38,7 +38,7 @@ bool equal_ignoring_case(std::string_view a, std::string_view b) {
 
 std::string_view Request::header(std::string_view name) const {
   for (const Header& h : headers)
-    if (equal_ignoring_case(h.name, name)) return h.value;
+    if (h.name.size() == name.size() && equal_ignoring_case(h.name, name)) return h.value;
   return {};
 }
 

@@ -245,7 +245,7 @@ void Api::locate(Exchange& x) const {
   call.access_key = x.signature.access_key;
   call.is_signed = !x.signature.access_key.empty();
   std::string_view region = x.signature.region;
-  const std::string_view arn = first_arn(x.form);
+  const std::string_view arn = x.protocol == Protocol::kQuery ? first_arn(x.form) : std::string_view();
   if (region.empty())
     for (const std::string_view label : labels_of(x.request.header("host")))
       if (is_region(label)) region = label;
@@ -261,7 +261,9 @@ void Api::locate(Exchange& x) const {
     // A link from a notification names its topic's account.
     call.account = arn_part(arn, 4);
   }
-  call.principal = "arn:" + std::string(partition_of(call.region)) + ":iam::" + call.account + ":root";
+  call.principal.reserve(64);
+  call.principal = "arn:";
+  call.principal.append(partition_of(call.region)).append(":iam::").append(call.account).append(":root");
 }
 
 }  // namespace fog
