@@ -245,10 +245,12 @@ void Api::locate(Exchange& x) const {
   call.access_key = x.signature.access_key;
   call.is_signed = !x.signature.access_key.empty();
   std::string_view region = x.signature.region;
-  const std::string_view arn = x.protocol == Protocol::kQuery ? first_arn(x.form) : std::string_view();
   if (region.empty())
     for (const std::string_view label : labels_of(x.request.header("host")))
       if (is_region(label)) region = label;
+  // A form may have a thousand parameters: they are searched only where the signature does not say it all.
+  const bool asks_arn = x.protocol == Protocol::kQuery && (region.empty() || !call.is_signed);
+  const std::string_view arn = asks_arn ? first_arn(x.form) : std::string_view();
   if (region.empty()) region = arn_part(arn, 3);
   if (!region.empty() && region.size() <= 64) call.region = region;
   std::string configured;
