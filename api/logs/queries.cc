@@ -1,6 +1,9 @@
 #include "api/logs/queries.h"
 
 #include <fmt/format.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include "api/logs/store_scan.h"
 #include "storage/base/log.h"
@@ -20,12 +23,18 @@ std::string normalised(const std::vector<std::string>& groups, std::int64_t star
 }
 
 std::size_t table_bytes(const insights::Table& table) {
-  std::size_t bytes = 256;
-  for (std::size_t row = 0; row < table.rows.size(); ++row) {
-    bytes += 64 + table.rows[row].pointer.size();
-    for (const insights::Value& value : table.rows[row].values) bytes += sizeof(value) + value.size;
-  }
+  std::size_t bytes = 256 + (table.arena ? table.arena->bytes() : 0);
+  for (const insights::Table::Row& row : table.rows) bytes += 64 + row.pointer.size() + row.values.size() * sizeof(insights::Value);
   return bytes;
+}
+
+// What a large query leaves in the allocator's hands goes back to the system.
+void give_back_memory(std::chrono::steady_clock::duration took) {
+#ifdef __GLIBC__
+  constexpr std::chrono::milliseconds kLong{200};
+  constexpr std::size_t kMuch = 96u << 20;
+  if (took > kLong && ::mallinfo2().fordblks > kMuch) ::malloc_trim(0);
+#endif
 }
 
 }  // namespace
@@ -117,6 +126,7 @@ void Queries::execute(const QueryRunPtr& run, Start start) {
   };
   Result<insights::Table> result = insights::run(*start.query, scan, options);
   const auto now = std::chrono::steady_clock::now();
+  give_back_memory(now - began);
   const auto state = run->state.lock();
   state->duration = std::chrono::duration_cast<std::chrono::milliseconds>(now - began);
   scanned_bytes_.fetch_add(result.ok() ? result->statistics.bytes_scanned : state->statistics.bytes_scanned, std::memory_order_relaxed);

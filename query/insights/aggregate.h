@@ -74,6 +74,7 @@ class GroupTable {
   void add(Batch& batch);
   void merge(GroupTable& other);
   std::size_t groups() const { return groups_; }
+  std::size_t bytes() const { return accounted_ + arena_.bytes(); }
   // All groups as rows of a new batch, in the grouping's order.
   BatchPtr finish(Run& run);
 

@@ -224,7 +224,7 @@ void BestRows::show() {
     if (!c.batch->releasable()) return;
   std::vector<Candidate*> rows = in_order();
   BatchPtr batch = materialise(run_, rows, slots_, from_);
-  run_.options.partial(make_table(run_, *batch));
+  if (batch->arena().bytes() <= kPartialBytesMax) run_.options.partial(make_table(run_, *batch));
   fresh_ = false;
   last_partial_ = Steady::now();
   partial_cost_ = last_partial_ - now;

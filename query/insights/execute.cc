@@ -96,6 +96,7 @@ Result<BatchPtr> all_rows(Run& run, BlockStage& stage, const std::set<int>& slot
 template <typename Part, typename Make, typename Show>
 Status merge_parts(Run& run, BlockStage& stage, Part& into, Make&& make, Show&& show) {
   TRY(auto blocks, stage.open(true));
+  show.preview(stage, blocks, make);
   std::vector<std::unique_ptr<Part>> parts(blocks.size());
   std::vector<char> done(blocks.size(), 0);
   std::size_t next = 0;
@@ -116,10 +117,17 @@ Status merge_parts(Run& run, BlockStage& stage, Part& into, Make&& make, Show&& 
                  if (parts[next] && !run.stop()) into.merge(*parts[next]);
                  parts[next].reset();
                }
-               if (next < parts.size() && !run.stop()) show(into);
+               if (next < parts.size() && !run.stop()) show.after(into);
              });
   return run.status();
 }
+
+struct ShowNothing {
+  template <typename... Any>
+  void preview(Any&&...) {}
+  template <typename Any>
+  void after(Any&) {}
+};
 
 bool only_names(const Pipeline& pipeline, std::size_t from, std::size_t to) {
   for (std::size_t k = from; k < to; ++k)
@@ -137,10 +145,32 @@ class PartialGroups {
       wanted_ = command.only_names() || command.sort() != nullptr || command.limit() >= 0;
     }
   }
-  void operator()(GroupTable& table) {
+  // Where much lies ahead: what the newest few events give, at once.
+  template <typename Make>
+  void preview(BlockStage& stage, std::vector<std::unique_ptr<LogBlock>>& blocks, Make&& make) {
+    constexpr std::size_t kEventsMin = 1'000'000;
+    constexpr std::size_t kRows = 1'024;
+    if (!wanted_ || blocks.empty()) return;
+    std::size_t events = 0;
+    for (const auto& block : blocks) events += block->rows();
+    if (events < kEventsMin) return;
+    const BatchPtr batch = stage.preview(*blocks.front(), kRows);
+    if (!batch) return;
+    const auto part = make();
+    part->add(*batch);
+    if (block_damaged || run_.stop()) return;
+    const auto merged = make();
+    merged->merge(*part);
+    show(*merged);
+  }
+  void after(GroupTable& table) {
+    if (Steady::now() >= next_) show(table);
+  }
+
+ private:
+  void show(GroupTable& table) {
     constexpr std::size_t kGroupsMax = 10'000;
-    const auto now = Steady::now();
-    if (!wanted_ || now < next_ || table.groups() > kGroupsMax) return;
+    if (!wanted_ || table.groups() > kGroupsMax || table.bytes() > kPartialBytesMax) return;
     BatchPtr batch = table.finish(run_);
     for (std::size_t k = from_; k < commands_ && batch; ++k) {
       auto next = run_.pipeline.commands[k]->apply(std::move(batch), run_);
@@ -150,7 +180,6 @@ class PartialGroups {
     next_ = Steady::now() + run_.options.partial_after * 5;
   }
 
- private:
   Run& run_;
   std::size_t from_;
   std::size_t commands_;
@@ -208,7 +237,7 @@ Result<BatchPtr> execute(Run& run, std::size_t commands, const std::set<int>& wa
     ++next;
   } else if (command && command->pattern()) {
     auto table = command->pattern()->make_table(run);
-    TRYV(merge_parts(run, stage, *table, [&] { return command->pattern()->make_table(run); }, [](auto&) {}));
+    TRYV(merge_parts(run, stage, *table, [&] { return command->pattern()->make_table(run); }, ShowNothing{}));
     batch = command->pattern()->finish(*table, run);
     ++next;
   } else {

@@ -28,6 +28,7 @@ constexpr std::size_t kJsonDepthMax = 64;            // jsonParse and logfmt val
 // repetitions, small enough that a bomb is refused at once.
 constexpr std::int64_t kRegexBytesMax = 8 * 1024 * 1024;
 constexpr std::size_t kMemoryBytesDefault = 1024ull * 1024 * 1024;  // of one query
+constexpr std::size_t kPartialBytesMax = 8ull * 1024 * 1024;  // larger results are shown when they are complete
 // pct and median are exact up to so many values a group, then a sketch of bounded error takes over.
 constexpr std::size_t kPctExactMax = 1u << 20;
 constexpr std::size_t kPctExactTotal = 16u << 20;       // over all groups of one aggregate

@@ -74,6 +74,7 @@ Result<Table> run(const Query& query, Scan& scan, const RunOptions& options) {
     TRY(BatchPtr batch, execute(run, body.pipeline.commands.size(), wanted, rows_max));
     if (batch->sel.size() > static_cast<std::size_t>(rows_max)) batch->sel.resize(static_cast<std::size_t>(rows_max));
     Table table = make_table(run, *batch);
+    memory.add(table.arena->bytes());
     TRYV(run.status());
     return table;
   } catch (const std::bad_alloc&) {

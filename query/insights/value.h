@@ -47,6 +47,7 @@ class Arena {
     return reinterpret_cast<T*>(allocate(n * sizeof(T), alignof(T)));
   }
   std::string_view copy(std::string_view text);
+  std::size_t bytes() const { return bytes_; }
 
  private:
   Memory* memory_;
