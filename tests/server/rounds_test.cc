@@ -21,7 +21,7 @@ using test::body_of;
 class Gathering final : public Handler {
  public:
   void handle(Turn& turn) override {
-    if (turn.request.target == "/long") std::this_thread::sleep_for(Millis(20));
+    while (turn.request.target == "/long" && !others_are_here) std::this_thread::yield();
     if (turn.request.target == "/free") return;
     turn.call_at_round_end();
     turn.hold(
@@ -43,6 +43,7 @@ class Gathering final : public Handler {
   }
   void refuse(const Fault& fault, std::string_view, Response& response) override { response.status = fault.status; }
 
+  std::atomic<bool> others_are_here{false};
   std::atomic<int> rounds{0};
   std::atomic<std::size_t> largest{0};
 
@@ -87,8 +88,8 @@ TEST_F(RoundsTest, requests_that_are_ready_together_share_one) {
   }
   Socket first(port_);
   first.send(request("/long"));  // while it is worked on, the others arrive
-  std::this_thread::sleep_for(Millis(5));
   for (const auto& socket : sockets) socket->send(request("/"));
+  handler_.others_are_here = true;
   EXPECT_EQ(body_of(first.answer()), "done");
   for (const auto& socket : sockets) EXPECT_EQ(body_of(socket->answer()), "done");
   EXPECT_GE(handler_.largest, 2u);
