@@ -150,15 +150,23 @@ TEST(LogReplay, heads_that_were_never_sealed_are_sealed_in_the_background) {
     const auto next = fs::path(folder.string() + ".next");
     fs::remove_all(next);
     // Files come and go while it is copied, as at a kill; the log is copied first, as the disk would have it.
-    for (int attempt = 0; attempt < 50; ++attempt) {
+    // A manifest that changed meanwhile may name files that the copy came too early for: no disk ever looked so.
+    const auto manifest = [&] {
+      std::ifstream in(copy / "logs" / "1" / "MANIFEST", std::ios::binary);
+      return std::string(std::istreambuf_iterator<char>(in), {});
+    };
+    bool is_copied = false;
+    for (int attempt = 0; attempt < 500 && !is_copied; ++attempt) {
       std::error_code error;
       fs::remove_all(next);
       fs::create_directories(next);
+      const std::string before = manifest();
       fs::copy(copy / "wal", next / "wal", fs::copy_options::recursive, error);
       if (error) continue;
       fs::copy(copy / "logs", next / "logs", fs::copy_options::recursive, error);
-      if (!error) break;
+      is_copied = !error && manifest() == before;
     }
+    ASSERT_TRUE(is_copied);
     logs = {};
     fs::remove_all(copy);
     fs::rename(next, copy);
