@@ -85,12 +85,9 @@ class ControlPlane {
 
   http::Response reset(const std::string& account, const std::string& region);
   http::Response clock_state() const;
+  double uptime_seconds() const;  // in real time
 
   Parts parts_;
 };
-
-// "2026-01-02T03:04:05.678Z", also with an offset, without seconds, or the date alone (UTC).
-std::optional<Timestamp> parse_iso8601(std::string_view text);
-std::string format_iso8601(Timestamp time);
 
 }  // namespace fog

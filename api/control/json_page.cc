@@ -35,6 +35,10 @@ http::Response wrong_method(std::string_view allowed) {
   return response;
 }
 
+http::Response failure(const Error& problem) {
+  return error(problem.kind() == ErrorKind::kBusy ? 503 : 500, "InternalError", problem.message());
+}
+
 std::optional<Json> object_of(const http::Request& request) {
   if (request.body.find_first_not_of(" \t\r\n") == std::string::npos) return Json::object();
   Json document = Json::parse(request.body, nullptr, false);
@@ -57,6 +61,20 @@ std::string percent_decoded(std::string_view text) {
     }
   }
   return out;
+}
+
+std::string_view path_of(std::string_view target) { return target.substr(0, target.find('?')); }
+
+std::string parameter(std::string_view target, std::string_view name) {
+  const std::size_t mark = target.find('?');
+  std::string_view rest = mark == std::string_view::npos ? std::string_view() : target.substr(mark + 1);
+  while (!rest.empty()) {
+    const std::string_view pair = rest.substr(0, rest.find('&'));
+    rest.remove_prefix(std::min(rest.size(), pair.size() + 1));
+    const std::size_t equal = std::min(pair.find('='), pair.size());
+    if (pair.substr(0, equal) == name) return percent_decoded(pair.substr(std::min(pair.size(), equal + 1)));
+  }
+  return {};
 }
 
 }  // namespace fog::page

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "api/control/control.h"
+#include "api/control/iso8601.h"
 #include "api/control/json_page.h"
 #include "storage/base/log.h"
 

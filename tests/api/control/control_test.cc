@@ -1,5 +1,6 @@
 // The control plane's pages, asked as a test suite asks them.
 #include "api/control/control.h"
+#include "api/control/iso8601.h"
 
 #include <gtest/gtest.h>
 
