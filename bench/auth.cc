@@ -54,8 +54,8 @@ double measure(const Api& api, const std::string& file, std::size_t& body_bytes)
   table.emplace(key.access_key, key);
   keys.replace(std::move(table));
   sigv4::Options options;
-  options.secrets_of = [&](std::string_view id) -> std::optional<sigv4::Secrets> {
-    const auto found = keys.find(id);
+  options.secrets_of = [&](const sigv4::Signature& signature) -> std::optional<sigv4::Secrets> {
+    const auto found = keys.find(signature.access_key);
     if (!found) return std::nullopt;
     return sigv4::Secrets{found->secret_key, ""};
   };

@@ -17,8 +17,6 @@ namespace {
 // Stands in a resource for the account of whoever turns out to be calling.
 constexpr std::string_view kCallersAccount = "\n";
 
-std::string_view path_of(std::string_view target) { return target.substr(0, target.find('?')); }
-
 Millis steady_now() { return std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now().time_since_epoch()); }
 Timestamp wall_now() { return std::chrono::time_point_cast<Millis>(std::chrono::system_clock::now()); }
 
@@ -41,17 +39,6 @@ std::string camel(std::string_view words) {
   return out;
 }
 
-std::string_view parameter(std::string_view target, std::string_view name) {
-  const std::size_t mark = target.find('?');
-  std::string_view rest = mark == std::string_view::npos ? std::string_view() : target.substr(mark + 1);
-  while (!rest.empty()) {
-    const std::string_view pair = rest.substr(0, rest.find('&'));
-    rest.remove_prefix(std::min(rest.size(), pair.size() + 1));
-    if (pair.starts_with(name) && pair.size() > name.size() && pair[name.size()] == '=') return pair.substr(name.size() + 1);
-  }
-  return {};
-}
-
 }  // namespace
 
 bool Gate::speaks_for_session(const http::Request& request) { return !SignIn::token_of(request).empty() && SignIn::is_from_console(request); }
@@ -62,6 +49,19 @@ std::shared_ptr<const AccessKey> Gate::session(const http::Request& request, boo
   const auto user = sessions_.find(token, steady_now(), only_looks(request));
   if (!user) return nullptr;
   return {user, &user->identity};
+}
+
+std::shared_ptr<const AccessKey> Gate::holder(const sigv4::Signature& signature) const {
+  if (auto key = keys_.find(signature.access_key)) return key;
+  return signature.session_token.empty() ? nullptr : temporary_.find(signature.access_key, signature.session_token, wall_now()).key;
+}
+
+std::optional<sigv4::Secrets> Gate::secrets_of(const sigv4::Signature& signature) const {
+  if (const auto key = keys_.find(signature.access_key)) return sigv4::Secrets{.secret = key->secret_key, .session_token = {}};
+  if (signature.session_token.empty()) return std::nullopt;
+  const auto found = temporary_.find(signature.access_key, signature.session_token, wall_now());
+  if (!found.key) return std::nullopt;
+  return sigv4::Secrets{.secret = found.key->secret_key, .session_token = {}, .is_expired = found.is_expired};
 }
 
 Gate::Visitor Gate::visitor(const http::Request& request, std::initializer_list<std::string_view> services) const {
@@ -79,12 +79,12 @@ Gate::Visitor Gate::visitor(const http::Request& request, std::initializer_list<
     out.refusal.message = fmt::format("This call must be signed for the service '{}'.", *services.begin());
     return out;
   }
-  const Status right = sigv4::verify(request, wall_now(), {.secrets_of = secrets_of_, .region = {}, .service = {}});
+  const Status right = sigv4::verify(request, wall_now(), {.secrets_of = [this](const sigv4::Signature& by) { return secrets_of(by); }, .region = {}, .service = {}});
   if (!right.ok()) {
     out.refusal = {403, "InvalidSignatureException", right.error().message()};
     return out;
   }
-  out.identity = keys_.find(signature.access_key);
+  out.identity = holder(signature);
   out.region = signature.region;
   return out;
 }
@@ -102,14 +102,11 @@ Gate::Visitor Gate::admit(const http::Request& request, std::initializer_list<st
                                        {"aws:principalaccount", {key.account}},
                                        {"aws:username", {key.name}},
                                        {"aws:securetransport", {request.is_tls ? "true" : "false"}}}};
-  const iam::Decision decision = iam::evaluate(key.policies, access);
-  if (decision == iam::Decision::kAllowed) return out;
-  out.identity = nullptr;
+  const std::string why = why_not(key, access);
+  if (why.empty()) return out;
   out.refusal = {403, "AccessDeniedException",
-                 fmt::format("User: arn:aws:iam::{}:user/{} is not authorized to perform: {} on resource: {} {}", key.account, key.name, action, resource,
-                             decision == iam::Decision::kExplicitDeny
-                                 ? std::string("with an explicit deny in an identity-based policy")
-                                 : fmt::format("because no identity-based policy allows the {} action", action))};
+                 fmt::format("User: {} is not authorized to perform: {} on resource: {} {}", arn_of(key, "aws"), action, resource, why)};
+  out.identity = nullptr;
   return out;
 }
 
@@ -123,7 +120,7 @@ std::string control_action(std::string_view method, std::string_view path) {
 }
 
 bool is_open_page(const http::Request& request) {
-  const std::string_view path = path_of(request.target);
+  const std::string_view path = page::path_of(request.target);
   if (path == "/health" || SignIn::owns(path)) return true;
   // A scraper of this machine cannot sign; what a proxy of this machine forwards is from elsewhere.
   const bool is_near = request.peer == "127.0.0.1" || request.peer == "::1";
@@ -132,11 +129,11 @@ bool is_open_page(const http::Request& request) {
 }
 
 std::optional<TelemetryAction> telemetry_action(const http::Request& request) {
-  const std::string_view path = path_of(request.target);
+  const std::string_view path = page::path_of(request.target);
   const bool is_ingest = logs::is_ingest_path(path);
   if (path.ends_with("/v1/logs") || is_ingest) {
-    const std::string group = is_ingest ? page::percent_decoded(parameter(request.target, "logGroup")) : std::string(request.header("x-aws-log-group"));
-    const std::string stream = is_ingest ? page::percent_decoded(parameter(request.target, "logStream")) : std::string(request.header("x-aws-log-stream"));
+    const std::string group = is_ingest ? page::parameter(request.target, "logGroup") : std::string(request.header("x-aws-log-group"));
+    const std::string stream = is_ingest ? page::parameter(request.target, "logStream") : std::string(request.header("x-aws-log-stream"));
     const auto signature = sigv4::parse(request);
     return TelemetryAction{"logs", "logs:PutLogEvents",
                            fmt::format("arn:{}:logs:{}:{}:log-group:{}:log-stream:{}", partition_of(signature.region), signature.region, kCallersAccount, group, stream)};

@@ -6,7 +6,6 @@
 // Any thread.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,6 +14,7 @@
 #include "api/auth/keys.h"
 #include "api/auth/sessions.h"
 #include "api/auth/sigv4.h"
+#include "api/auth/temporary.h"
 #include "api/common/http_message.h"
 #include "storage/base/clock.h"
 
@@ -22,8 +22,7 @@ namespace fog {
 
 class Gate {
  public:
-  using SecretsOf = std::function<std::optional<sigv4::Secrets>(std::string_view access_key)>;
-  Gate(const Keys& keys, Sessions& sessions, SecretsOf secrets_of) : keys_(keys), sessions_(sessions), secrets_of_(std::move(secrets_of)) {}
+  Gate(const Keys& keys, Sessions& sessions) : keys_(keys), temporary_(keys), sessions_(sessions) {}
 
   struct Refusal {
     int status = 403;
@@ -42,6 +41,11 @@ class Gate {
   // Does the request speak for a session rather than sign itself?
   static bool speaks_for_session(const http::Request& request);
 
+  // Of a long-term key, or of temporary credentials that come with their token.
+  std::optional<sigv4::Secrets> secrets_of(const sigv4::Signature& signature) const;
+  // Whose verified signature that is; null: revoked since.
+  std::shared_ptr<const AccessKey> holder(const sigv4::Signature& signature) const;
+
   // By session or by signature for one of `services` (empty: whichever).
   Visitor visitor(const http::Request& request, std::initializer_list<std::string_view> services) const;
   // The visitor, if policies allow this too.
@@ -50,8 +54,8 @@ class Gate {
 
  private:
   const Keys& keys_;
+  TemporaryKeys temporary_;
   Sessions& sessions_;
-  SecretsOf secrets_of_;
 };
 
 // "fogwatch:PostClock" for POST /_fogwatch/clock/advance: the method, and the page's first word.

@@ -379,8 +379,11 @@ bool Pipeline::neighbour(Work& work) {
       const std::string_view path = path_of(request.target);
       operation = !target.empty() ? target.substr(target.rfind('.') + 1) : path.substr(path.rfind('/') + 1);
     }
-    const auto visitor = name == "sts" && operation == "GetCallerIdentity" ? parts_.gate->visitor(request, {})
-                                                                          : parts_.gate->admit(request, {}, fmt::format("{}:{}", name, operation));
+    const bool needs_leave = name != "sts" || (operation != "GetCallerIdentity" && operation != "GetSessionToken");
+    std::string resource = name == "sts" && operation.starts_with("AssumeRole") ? neighbours::parameter(request, "RoleArn") : std::string();
+    if (resource.empty()) resource = "*";
+    auto visitor = needs_leave ? parts_.gate->admit(request, {}, fmt::format("{}:{}", name, operation), std::move(resource))
+                               : parts_.gate->visitor(request, {});
     if (!visitor.identity) {
       work.own_name = name;
       work.error = visitor.refusal.code;
@@ -388,10 +391,11 @@ bool Pipeline::neighbour(Work& work) {
       finish(work, refusal_for_neighbour(visitor.refusal, request, name, work.request_id));
       return true;
     }
+    work.identity = std::move(visitor.identity);
   }
   work.own_name = name;
   work.request_id = parts_.request_ids.uuid();
-  finish(work, parts_.neighbours.answer(request, work.request_id));
+  finish(work, parts_.neighbours.answer(request, work.request_id, work.identity.get()));
   return true;
 }
 
@@ -445,8 +449,10 @@ Status Pipeline::identify(Work& work) {
   }
   TRYV(parts_.api.authenticate(x));
   if (!x.call.is_signed) return wire_fault({.code = "MissingAuthenticationTokenException", .query_code = "MissingAuthenticationToken", .status = 403, .message = "Missing Authentication Token"});
-  work.identity = parts_.keys->find(x.call.access_key);
-  return work.identity ? Status(Ok{}) : Status(Error::internal("The key has just been revoked."));
+  work.identity = parts_.gate->holder(x.signature);
+  if (!work.identity) return Error::internal("The key has just been revoked.");
+  x.call.account = work.identity->account;
+  return Ok{};
 }
 
 void Pipeline::call(Work& work) {

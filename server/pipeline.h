@@ -53,7 +53,6 @@ class Pipeline final : public http::Handler {
     neighbours::Neighbours& neighbours;
     SignIn& sign_in;
     KeyPages& key_pages;
-    const Keys* keys = nullptr;  // null: signatures are not checked, and there is no gate
     const Gate* gate = nullptr;
     int daemon_door = -1;     // calls to the X-Ray daemon carry no signature
     int telemetry_door = -1;  // nor need exporters of OpenTelemetry, from `senders`

@@ -43,6 +43,22 @@ Error no_such_key(const std::filesystem::path& file, std::string_view access_key
 
 }  // namespace
 
+std::string arn_of(const AccessKey& key, std::string_view partition) {
+  return key.session_arn.empty() ? fmt::format("arn:{}:iam::{}:user/{}", partition, key.account, key.name) : key.session_arn;
+}
+
+std::string why_not(const AccessKey& key, const iam::Access& access) {
+  const auto words = [&](iam::Decision decision, std::string_view kind, std::string_view article) {
+    if (decision == iam::Decision::kAllowed) return std::string();
+    return decision == iam::Decision::kExplicitDeny ? fmt::format("with an explicit deny in {} {} policy", article, kind)
+                                                    : fmt::format("because no {} policy allows the {} action", kind, access.action);
+  };
+  std::string why = words(iam::evaluate(key.policies, access), "identity-based", "an");
+  for (const iam::Policy& policy : key.session_policies)
+    if (why.empty()) why = words(iam::evaluate({&policy, 1}, access), "session", "a");
+  return why;
+}
+
 Result<Keys::Table> Keys::read(const std::filesystem::path& file) {
   TRY(const Json document, keys_file::load(file));
   Table table;

@@ -25,7 +25,25 @@ struct AccessKey {
   std::string secret_key;
   std::string account;                // 12 digits
   std::vector<iam::Policy> policies;  // none: nothing is allowed
+
+  // Of temporary credentials alone (temporary.h).
+  std::string parent;                              // the long-term key they hang on; "": this is one
+  std::string parent_secret;
+  std::string session_arn;                         // "": the user's own
+  std::string session_user_id;                     // "": the user's own
+  std::vector<std::string> session_documents;      // as given
+  std::vector<iam::Policy> session_policies;       // each must allow as well
+
+  bool is_temporary() const { return !parent.empty(); }
+  const std::string& long_term_secret() const { return is_temporary() ? parent_secret : secret_key; }
 };
+
+// Who it is, in ARNs: the user, or the session of an assumed role.
+std::string arn_of(const AccessKey& key, std::string_view partition);
+
+// "": the key may. Else the end of AWS's sentence: "because no identity-based policy allows the ...
+// action" (IAM User Guide, "Troubleshoot access denied error messages").
+std::string why_not(const AccessKey& key, const iam::Access& access);
 
 class Keys {
  public:

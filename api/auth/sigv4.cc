@@ -415,6 +415,8 @@ std::string string_to_sign(const Signature& s, std::string_view canonical_text) 
   return out + sha256_hex(canonical_text);
 }
 
+std::string hmac_sha256(std::string_view key, std::string_view text) { return std::string(bytes_of(hmac(key, text))); }
+
 std::string sign(std::string_view secret, const Signature& signature, std::string_view text) {
   return hex(hmac(bytes_of(signing_key(secret, signature)), text));
 }
@@ -433,7 +435,7 @@ Status verify(const http::Request& request, Timestamp now, const Options& option
   if (s.date.empty() || s.region.empty() || s.service.empty())
     return incomplete("Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term");
   TRYV(check_scope(s, options));
-  const auto secrets = options.secrets_of(s.access_key);
+  const auto secrets = options.secrets_of(s);
   if (!secrets) return refused("UnrecognizedClientException", "InvalidClientTokenId", std::string(kInvalidToken));
 
   const std::string_view declared = request.header("x-amz-content-sha256");
@@ -459,6 +461,7 @@ Status verify(const http::Request& request, Timestamp now, const Options& option
     return mismatch("The value of x-amz-content-sha256 does not match the body.");
   if (!secrets->session_token.empty() && s.session_token != secrets->session_token)
     return refused("UnrecognizedClientException", "InvalidClientTokenId", std::string(kInvalidToken));
+  if (secrets->is_expired) return refused("ExpiredTokenException", "ExpiredToken", "The security token included in the request is expired");
   return Ok{};
 }
 

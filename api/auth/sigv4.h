@@ -40,11 +40,12 @@ Signature parse(const http::Request& request);
 struct Secrets {
   std::string secret;
   std::string session_token;  // empty: none expected
+  bool is_expired = false;    // of temporary credentials
 };
 
 struct Options {
-  // Nothing: unknown key.
-  std::function<std::optional<Secrets>(std::string_view access_key)> secrets_of;
+  // By the signature's access key, and its session token if it has one. Nothing: unknown key.
+  std::function<std::optional<Secrets>(const Signature&)> secrets_of;
   std::string region;   // the scope must name it; empty: any
   std::string service;  // the same
   bool explains = false;  // SignatureDoesNotMatch repeats the canonical request and the string to sign
@@ -60,5 +61,7 @@ std::string string_to_sign(const Signature& signature, std::string_view canonica
 std::string sign(std::string_view secret, const Signature& signature, std::string_view text);
 
 std::string sha256_hex(std::string_view bytes);
+// 32 bytes.
+std::string hmac_sha256(std::string_view key, std::string_view text);
 
 }  // namespace fog::sigv4

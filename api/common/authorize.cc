@@ -151,13 +151,10 @@ class Reader {
 std::vector<iam::Access> accesses_of(const Exchange& x) { return Reader(x).read(); }
 
 Status authorize(Exchange& x, const AccessKey& key) {
-  x.call.principal = fmt::format("arn:{}:iam::{}:user/{}", partition_of(x.call.region), key.account, key.name);
+  x.call.principal = arn_of(key, partition_of(x.call.region));
   for (const iam::Access& access : accesses_of(x)) {
-    const iam::Decision decision = iam::evaluate(key.policies, access);
-    if (decision == iam::Decision::kAllowed) continue;
-    const std::string why = decision == iam::Decision::kExplicitDeny
-                                ? "with an explicit deny in an identity-based policy"
-                                : fmt::format("because no identity-based policy allows the {} action", access.action);
+    const std::string why = why_not(key, access);
+    if (why.empty()) continue;
     return wire_fault({.code = "AccessDeniedException",
                        .query_code = x.service->info->name == "sns" ? "AuthorizationError" : "AccessDenied",
                        .status = 400,

@@ -74,8 +74,8 @@ class Api {
     std::string region = "us-east-1";
     std::string external_url;  // in links; empty: from the request's Host
     AuthMode auth = AuthMode::kParse;
-    // Of an access key; nothing: unknown. Used by kVerify and kEnforce.
-    std::function<std::optional<sigv4::Secrets>(std::string_view access_key)> secrets_of;
+    // Of whoever signed; nothing: unknown. Used by kVerify and kEnforce.
+    std::function<std::optional<sigv4::Secrets>(const sigv4::Signature&)> secrets_of;
     bool explains_signatures = false;  // a mismatch shows the canonical request
     // Account of an access key beyond the 12-digit rule; empty: the rule.
     std::function<std::string(std::string_view access_key)> account_of;

@@ -56,10 +56,10 @@ http::Response ec2_error(std::string_view code, std::string_view message, std::s
 
 std::string_view Neighbours::claims(const http::Request& request) { return name_of(neighbour_of(request)); }
 
-http::Response Neighbours::answer(const http::Request& request, const std::string& request_id) {
+http::Response Neighbours::answer(const http::Request& request, const std::string& request_id, const AccessKey* caller) {
   switch (neighbour_of(request)) {
-    case Neighbour::kSts: return sts_.answer(request, request_id);
-    case Neighbour::kIam: return iam(request, request_id);
+    case Neighbour::kSts: return sts_.answer(request, request_id, caller);
+    case Neighbour::kIam: return iam(request, request_id, caller);
     case Neighbour::kEc2: return ec2(request, request_id);
     case Neighbour::kOam: return oam(request);
     case Neighbour::kTagging:
@@ -86,7 +86,7 @@ std::string Neighbours::region_of(const http::Request& request) const {
   return scope.region.empty() ? place_.region : scope.region;
 }
 
-http::Response Neighbours::iam(const http::Request& request, const std::string& request_id) const {
+http::Response Neighbours::iam(const http::Request& request, const std::string& request_id, const AccessKey* caller) const {
   const std::string action = parameter(request, "Action");
   std::string result;
   if (action == "ListAccountAliases") {
@@ -98,10 +98,16 @@ http::Response Neighbours::iam(const http::Request& request, const std::string& 
                              kIam, escape_xml(name), request_id),
                  404);
     }
-    const std::string account = account_of(request);
-    result = fmt::format("<User><Path>/</Path><UserId>{0}</UserId><Arn>arn:{1}:iam::{0}:root</Arn>"
-                         "<CreateDate>2015-01-01T00:00:00Z</CreateDate></User>",
-                         account, partition_of_region(region_of(request)));
+    const std::string account = caller == nullptr ? account_of(request) : caller->account;
+    const std::string_view partition = partition_of_region(region_of(request));
+    if (caller != nullptr && !caller->is_temporary()) {
+      result = fmt::format("<User><Path>/</Path><UserName>{}</UserName><UserId>{}</UserId><Arn>{}</Arn><CreateDate>2015-01-01T00:00:00Z</CreateDate></User>",
+                           escape_xml(caller->name), user_id_of(*caller), escape_xml(arn_of(*caller, partition)));
+    } else {
+      result = fmt::format("<User><Path>/</Path><UserId>{0}</UserId><Arn>arn:{1}:iam::{0}:root</Arn>"
+                           "<CreateDate>2015-01-01T00:00:00Z</CreateDate></User>",
+                           account, partition);
+    }
   } else {
     return query_error(kIam, "InvalidAction", fmt::format("Fogwatch does not implement iam:{}.", escape_xml(action)), request_id);
   }

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "api/auth/keys.h"
 #include "api/common/http_message.h"
 #include "api/neighbours/sts.h"
 #include "api/neighbours/tagging.h"
@@ -23,10 +24,11 @@ class Neighbours {
 
   // The service that the request is for ("sts"); "": not one of these.
   static std::string_view claims(const http::Request& request);
-  http::Response answer(const http::Request& request, const std::string& request_id);
+  // `caller`: who signed the request, where signatures are enforced; null: whoever the access key says.
+  http::Response answer(const http::Request& request, const std::string& request_id, const AccessKey* caller = nullptr);
 
  private:
-  http::Response iam(const http::Request& request, const std::string& request_id) const;
+  http::Response iam(const http::Request& request, const std::string& request_id, const AccessKey* caller) const;
   http::Response ec2(const http::Request& request, const std::string& request_id) const;
   http::Response oam(const http::Request& request) const;
   std::string account_of(const http::Request& request) const;

@@ -20,6 +20,9 @@ constexpr std::string_view kVersion = "2011-06-15";
 constexpr std::string_view kUserId = "AKIAIOSFODNN7EXAMPLE";
 // Roles are not kept here: any ARN of the right form can be assumed. Remembering stops at this many.
 constexpr std::size_t kIssuedMax = 10'000;
+constexpr std::size_t kPolicyBytesMax = 2048;
+// A role that is assumed with the credentials of a role.
+constexpr Millis kChainedMax = std::chrono::hours(1);
 
 http::Response error_answer(std::string_view code, std::string_view message, std::string_view request_id, int status = 400) {
   http::Response response;
@@ -142,21 +145,41 @@ std::string element(std::string_view name, std::string_view value) {
   return value.empty() ? std::string() : fmt::format("<{0}>{1}</{0}>", name, escape_xml(value));
 }
 
+std::string credentials_element(std::string_view key, std::string_view secret, std::string_view token, Timestamp until) {
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(until);
+  return "<Credentials>" + element("AccessKeyId", key) + element("SecretAccessKey", secret) + element("SessionToken", token) +
+         element("Expiration", fmt::format("{:%Y-%m-%dT%H:%M:%S}Z", fmt::gmtime(std::chrono::system_clock::to_time_t(seconds)))) + "</Credentials>";
+}
+
+// Where signatures are enforced: a role is assumed in one's own account, by a key and not by a browser's session.
+std::optional<http::Response> refuse_credentials(const AccessKey& caller, std::string_view account, std::string_view action, std::string_view resource,
+                                                 std::string_view request_id) {
+  if (caller.secret_key.empty()) return error_answer("AccessDenied", "Credentials are given to access keys: sign the call with one.", request_id, 403);
+  if (caller.account == account) return std::nullopt;
+  return error_answer("AccessDenied",
+                      fmt::format("User: {} is not authorized to perform: sts:{} on resource: {}", arn_of(caller, "aws"), action, escape_xml(resource)), request_id, 403);
+}
+
+// How much of what a session may bring along the policy takes up, in percent.
+std::size_t packed_percent(std::string_view policy) { return std::max<std::size_t>(1, policy.size() * 100 / kPolicyBytesMax); }
+
 }  // namespace
 
-http::Response Sts::answer(const http::Request& request, const std::string& request_id) {
+std::string user_id_of(const AccessKey& key) {
+  return key.session_user_id.empty() ? key_for_account("AIDA", key.account, hash64(key.name)) : key.session_user_id;
+}
+
+http::Response Sts::answer(const http::Request& request, const std::string& request_id, const AccessKey* caller) {
+  const Asked asked{request, request_id, caller};
   const std::string action = parameter(request, "Action");
   if (action.empty()) return error_answer("MissingAction", "The request does not name an action.", request_id);
   if (const std::string version = parameter(request, "Version"); !version.empty() && version != kVersion) {
     return error_answer("InvalidAction", fmt::format("Could not find operation {} for version {}", escape_xml(action), escape_xml(version)), request_id);
   }
-  if (action == "GetCallerIdentity") return result_answer(action, caller_identity(request), request_id);
-  if (!place_.gives_keys && (action.starts_with("AssumeRole") || action == "GetSessionToken")) {
-    return error_answer("AccessDenied", fmt::format("This server gives out no credentials; its keys are in its keys file. sts:{} is refused.", escape_xml(action)), request_id, 403);
-  }
-  if (action == "AssumeRole") return assume_role(request, request_id, false);
-  if (action == "AssumeRoleWithWebIdentity") return assume_role(request, request_id, true);
-  if (action == "GetSessionToken") return session_token(request, request_id);
+  if (action == "GetCallerIdentity") return result_answer(action, caller_identity(asked), request_id);
+  if (action == "AssumeRole") return assume_role(asked, false);
+  if (action == "AssumeRoleWithWebIdentity") return assume_role(asked, true);
+  if (action == "GetSessionToken") return session_token(asked);
   if (action == "GetAccessKeyInfo") {
     const std::string key = parameter(request, "AccessKeyId");
     if (auto problem = length_problem(key, "accessKeyId", 16, 128); !problem.empty()) return error_answer("ValidationError", problem, request_id);
@@ -166,9 +189,16 @@ http::Response Sts::answer(const http::Request& request, const std::string& requ
   return error_answer("InvalidAction", fmt::format("Fogwatch does not implement sts:{}.", escape_xml(action)), request_id);
 }
 
-Sts::Caller Sts::caller_of(const http::Request& request) const {
-  const Scope scope = scope_of(request);
+Sts::Caller Sts::caller_of(const Asked& asked) const {
+  const Scope scope = scope_of(asked.request);
   Caller caller{.account = place_.account, .partition = std::string(partition_of_region(scope.region.empty() ? place_.region : scope.region))};
+  if (asked.caller != nullptr) {
+    const AccessKey& key = *asked.caller;
+    caller.account = key.account;
+    caller.identity = {.arn = arn_of(key, caller.partition),
+                       .user_id = user_id_of(key)};
+    return caller;
+  }
   if (is_account(scope.access_key)) caller.account = scope.access_key;
   if (place_.account_of) {
     if (std::string own = place_.account_of(scope.access_key); !own.empty()) caller.account = std::move(own);
@@ -182,12 +212,13 @@ Sts::Caller Sts::caller_of(const http::Request& request) const {
   return caller;
 }
 
-std::string Sts::caller_identity(const http::Request& request) const {
-  const Caller caller = caller_of(request);
+std::string Sts::caller_identity(const Asked& asked) const {
+  const Caller caller = caller_of(asked);
   return element("Arn", caller.identity.arn) + element("UserId", caller.identity.user_id) + element("Account", caller.account);
 }
 
-http::Response Sts::assume_role(const http::Request& request, const std::string& request_id, bool by_web_identity) {
+http::Response Sts::assume_role(const Asked& asked, bool by_web_identity) {
+  const auto& [request, request_id, parent] = asked;
   const auto invalid = [&](std::string_view message) { return error_answer("ValidationError", message, request_id); };
   const std::string arn = parameter(request, "RoleArn");
   const std::string session = parameter(request, "RoleSessionName");
@@ -200,6 +231,20 @@ http::Response Sts::assume_role(const http::Request& request, const std::string&
   if (!role) return invalid(fmt::format("{} is invalid", escape_xml(arn)));
   const Lifetime lifetime = lifetime_of(request, 3600, 43'200);
   if (!lifetime.problem.empty()) return invalid(lifetime.problem);
+
+  if (parent != nullptr) {
+    if (by_web_identity) return error_answer("InvalidIdentityToken", "No OpenIDConnect provider found in your account: this server knows no identity provider", request_id);
+    if (auto refusal = refuse_credentials(*parent, role->account, "AssumeRole", arn, request_id)) return std::move(*refusal);
+    if (parent->is_temporary() && lifetime.value > kChainedMax)
+      return invalid("The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining");
+  }
+  const std::string policy = parameter(request, "Policy");
+  if (policy.size() > kPolicyBytesMax) return invalid(constraint(policy, "policy", fmt::format("Member must have length less than or equal to {}", kPolicyBytesMax)));
+  if (!policy.empty()) {
+    if (auto read = iam::parse_policy(policy); !read.ok()) return error_answer("MalformedPolicyDocument", escape_xml(read.error().message()), request_id);
+  }
+  if (parent != nullptr && !parameter(request, "PolicyArns.member.1.arn").empty())
+    return error_answer("MalformedPolicyDocument", "Fogwatch keeps no managed policies: pass the document in Policy.", request_id);
 
   std::string of_provider;
   if (by_web_identity) {
@@ -214,15 +259,27 @@ http::Response Sts::assume_role(const http::Request& request, const std::string&
   Identity identity{.arn = fmt::format("arn:{}:sts::{}:assumed-role/{}/{}", role->partition, role->account, role->name, session),
                     .user_id = role_id + ":" + session};
   const std::string user = "<AssumedRoleUser>" + element("AssumedRoleId", identity.user_id) + element("Arn", identity.arn) + "</AssumedRoleUser>";
-  const std::string given = credentials(role->account, std::move(identity), lifetime.value);
+  const std::string given = parent == nullptr
+                                ? credentials(role->account, std::move(identity), lifetime.value)
+                                : credentials(*parent,
+                                              {.arn = identity.arn,
+                                               .user_id = identity.user_id,
+                                               .session_policies = policy.empty() ? std::vector<std::string>() : std::vector<std::string>{policy}},
+                                              lifetime.value);
   return result_answer(by_web_identity ? "AssumeRoleWithWebIdentity" : "AssumeRole",
-                       given + user + of_provider + (parameter(request, "Policy").empty() ? "" : "<PackedPolicySize>6</PackedPolicySize>"), request_id);
+                       given + user + of_provider + (policy.empty() ? std::string() : fmt::format("<PackedPolicySize>{}</PackedPolicySize>", packed_percent(policy))), request_id);
 }
 
-http::Response Sts::session_token(const http::Request& request, const std::string& request_id) {
+http::Response Sts::session_token(const Asked& asked) {
+  const auto& [request, request_id, parent] = asked;
   const Lifetime lifetime = lifetime_of(request, 43'200, 129'600);
   if (!lifetime.problem.empty()) return error_answer("ValidationError", lifetime.problem, request_id);
-  const Caller caller = caller_of(request);
+  if (parent != nullptr) {
+    if (parent->is_temporary()) return error_answer("AccessDenied", "Cannot call GetSessionToken with session credentials", request_id, 403);
+    if (auto refusal = refuse_credentials(*parent, parent->account, "GetSessionToken", "*", request_id)) return std::move(*refusal);
+    return result_answer("GetSessionToken", credentials(*parent, {}, lifetime.value), request_id);
+  }
+  const Caller caller = caller_of(asked);
   return result_answer("GetSessionToken", credentials(caller.account, caller.identity, lifetime.value), request_id);
 }
 
@@ -233,9 +290,14 @@ std::string Sts::credentials(const std::string& account, Identity identity, Mill
     if (issued->size() >= kIssuedMax) issued->erase(issued->begin());
     issued->insert_or_assign(key, std::move(identity));
   }
-  const auto until = std::chrono::floor<std::chrono::seconds>(clock_.now() + lifetime);
-  return "<Credentials>" + element("AccessKeyId", key) + element("SecretAccessKey", random_.hex(40)) + element("SessionToken", "FwoGZXIvYXdzE" + random_.hex(100)) +
-         element("Expiration", fmt::format("{:%Y-%m-%dT%H:%M:%S}Z", fmt::gmtime(std::chrono::system_clock::to_time_t(until)))) + "</Credentials>";
+  return credentials_element(key, random_.hex(40), "FwoGZXIvYXdzE" + random_.hex(100), clock_.now() + lifetime);
+}
+
+std::string Sts::credentials(const AccessKey& parent, TemporaryGrant grant, Millis lifetime) {
+  grant.access_key = key_for_account("ASIA", parent.account, random_.next());
+  grant.expires = std::chrono::floor<std::chrono::seconds>(clock_.real_now() + lifetime);  // signatures are of real time, too
+  const TemporaryKey made = make_temporary_key(parent, grant);
+  return credentials_element(made.access_key, made.secret_key, made.session_token, grant.expires);
 }
 
 }  // namespace fog::neighbours

@@ -169,8 +169,10 @@ def suites(build):
         reason = gone or (None if node and (browser / "node_modules").is_dir() else "npm packages not installed (registry not reachable)") or (
             None if shutil.which("chromium") else "no chromium") or (
             None if (ROOT / "web/dist/index.html").exists() else "the console is not built")
-        yield Suite("browser", [node or "node", "--test", "--test-reporter=junit", "--test-reporter-destination={report}",
-                                *sorted(file.name for file in browser.glob("*.test.mjs"))], read_junit, env=env, cwd=browser, skip=reason)
+        for file in sorted(browser.glob("*.test.mjs")):
+            yield Suite(f"browser/{file.name.removesuffix('.test.mjs')}",
+                        [node or "node", "--test", "--test-reporter=junit", "--test-reporter-destination={report}", file.name],
+                        read_junit, env=env, cwd=browser, skip=reason)
 
     reason = gone or (None if newest.exists() and can_import(newest, "boto3, aws_xray_sdk") else "no newest boto3 (PyPI not reachable)")
     for folder in sorted({path.parent for path in (ROOT / "tests/scenarios").glob("*/test_*.py")}):

@@ -79,7 +79,7 @@ struct Session : testing::Test {
   Users users;
   Keys keys;
   Sessions sessions{users, random};
-  Gate gate{keys, sessions, [](std::string_view) { return std::nullopt; }};
+  Gate gate{keys, sessions};
   std::string cookie;
 };
 

@@ -19,7 +19,7 @@ TEST(SignRequest, its_signature_verifies_and_a_changed_body_does_not) {
   in.headers.push_back({"Host", "queues.test:9324"});
   for (const auto& [name, value] : out.headers) in.headers.push_back({name, value});
   in.body = out.body;
-  sigv4::Options options{.secrets_of = [](std::string_view) { return sigv4::Secrets{.secret = "a secret of some length", .session_token = {}}; },
+  sigv4::Options options{.secrets_of = [](const sigv4::Signature&) { return sigv4::Secrets{.secret = "a secret of some length", .session_token = {}}; },
                          .region = "eu-west-1",
                          .service = "sqs"};
   const Status right = sigv4::verify(in, now, options);

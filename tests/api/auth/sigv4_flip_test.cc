@@ -14,8 +14,8 @@ constexpr std::string_view kSecret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 
 sigv4::Options options() {
   sigv4::Options out;
-  out.secrets_of = [](std::string_view key) -> std::optional<sigv4::Secrets> {
-    if (key != "AKIAIOSFODNN7EXAMPLE") return std::nullopt;
+  out.secrets_of = [](const sigv4::Signature& by) -> std::optional<sigv4::Secrets> {
+    if (by.access_key != "AKIAIOSFODNN7EXAMPLE") return std::nullopt;
     return sigv4::Secrets{std::string(kSecret), ""};
   };
   return out;

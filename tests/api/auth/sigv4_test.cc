@@ -21,8 +21,8 @@ sigv4::Options options_of(const json& context) {
   options.region = context["region"];
   options.service = context["service"];
   options.explains = true;
-  options.secrets_of = [keys](std::string_view key) -> std::optional<sigv4::Secrets> {
-    if (key != keys["access_key_id"].get<std::string>()) return std::nullopt;
+  options.secrets_of = [keys](const sigv4::Signature& by) -> std::optional<sigv4::Secrets> {
+    if (by.access_key != keys["access_key_id"].get<std::string>()) return std::nullopt;
     return sigv4::Secrets{keys["secret_access_key"], keys.value("token", "")};
   };
   return options;
@@ -104,8 +104,8 @@ TEST(Signatures, fail_with_the_error_that_aws_gives_first) {
   const std::string original = read_file(FOG_SOURCE_DIR "/tests/captures/boto3-1.43--logs-StartQuery.http");
   sigv4::Options options;
   options.service = "logs";
-  options.secrets_of = [](std::string_view key) -> std::optional<sigv4::Secrets> {
-    if (key != "AKIAIOSFODNN7EXAMPLE") return std::nullopt;
+  options.secrets_of = [](const sigv4::Signature& by) -> std::optional<sigv4::Secrets> {
+    if (by.access_key != "AKIAIOSFODNN7EXAMPLE") return std::nullopt;
     return sigv4::Secrets{"wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", ""};
   };
   const Timestamp now = parse_timestamp("2026-11-21T22:39:08Z").value();
@@ -128,7 +128,7 @@ TEST(Signatures, fail_with_the_error_that_aws_gives_first) {
 TEST(Signatures, of_presigned_urls_end_when_they_say) {
   const std::string text = read_file(FOG_SOURCE_DIR "/tests/captures/boto3-1.43--sns-Publish-presigned-get.http");
   sigv4::Options options;
-  options.secrets_of = [](std::string_view) { return sigv4::Secrets{"wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", ""}; };
+  options.secrets_of = [](const sigv4::Signature&) { return sigv4::Secrets{"wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", ""}; };
   const Timestamp signed_at = parse_timestamp("2026-11-21T22:50:27Z").value();
   const RawRequest raw = parse_request(text);
   EXPECT_EQ(code_of(sigv4::verify(raw.request, signed_at + std::chrono::seconds(300), options)), "ok");

@@ -42,8 +42,8 @@ json replay(const StubApi& stub, const std::string& file) {
     row["signature"] = "none";
   } else {
     sigv4::Options options;
-    options.secrets_of = [](std::string_view key) -> std::optional<sigv4::Secrets> {
-      if (key != kKey) return std::nullopt;
+    options.secrets_of = [](const sigv4::Signature& by) -> std::optional<sigv4::Secrets> {
+      if (by.access_key != kKey) return std::nullopt;
       return sigv4::Secrets{std::string(kSecret), ""};
     };
     std::string iso = signature.time;

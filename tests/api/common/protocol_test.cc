@@ -125,7 +125,7 @@ TEST(Requests, larger_than_their_operation_takes_get_413) {
 TEST(Signatures, are_required_when_the_server_enforces_them) {
   Api::Options options;
   options.auth = AuthMode::kEnforce;
-  options.secrets_of = [](std::string_view) { return std::optional<sigv4::Secrets>(); };
+  options.secrets_of = [](const sigv4::Signature&) { return std::optional<sigv4::Secrets>(); };
   const StubApi stub(options);
   const auto query = send(stub, "POST / HTTP/1.1\nContent-Type: application/x-www-form-urlencoded\n\nAction=ListTopics&Version=2010-03-31");
   EXPECT_EQ(query.status, 403);

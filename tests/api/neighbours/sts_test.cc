@@ -42,7 +42,6 @@ struct StsTest : testing::Test {
   SeededRandom random{3};
   static std::string own(std::string_view key) { return key.starts_with(kOwnKeyPrefix) ? account_in_key(key) : std::string(); }
   Neighbours all{{.account = "000000000000", .region = "us-east-1", .account_of = own}, clock, random};
-  Neighbours strict{{.account = "000000000000", .region = "us-east-1", .account_of = own, .gives_keys = false}, clock, random};
 };
 
 TEST_F(StsTest, twelve_digits_are_the_account_anything_else_the_default) {
@@ -110,12 +109,41 @@ TEST_F(StsTest, bad_input_is_refused_in_its_words) {
   }
 }
 
-TEST_F(StsTest, a_server_with_keys_of_its_own_gives_out_none) {
-  const std::string auth = authorization("test");
-  for (const char* action : {"AssumeRole", "AssumeRoleWithWebIdentity", "GetSessionToken"}) {
-    EXPECT_EQ(strict.answer(call(std::string("Action=") + action, auth), "id").status, 403);
+// Where signatures are enforced, whoever signed is asked about, and credentials hang on that key.
+TEST_F(StsTest, an_enforcing_server_asks_who_signed) {
+  AccessKey ann;
+  ann.name = "ann";
+  ann.access_key = "AKIAANN";
+  ann.secret_key = "a secret of some length";
+  ann.account = "123456789012";
+  AccessKey browser = ann;  // a person at the console signs nothing
+  browser.secret_key.clear();
+  const std::string role = "&RoleArn=arn:aws:iam::123456789012:role/r&RoleSessionName=me";
+  const struct {
+    const char* what;
+    std::string body;
+    const AccessKey* caller;
+    int status;
+    std::string piece;
+  } rows[] = {
+      {"one's own name", "Action=GetCallerIdentity", &ann, 200, "<Arn>arn:aws:iam::123456789012:user/ann</Arn>"},
+      {"a role", "Action=AssumeRole" + role, &ann, 200, "<Arn>arn:aws:sts::123456789012:assumed-role/r/me</Arn>"},
+      {"a role elsewhere", "Action=AssumeRole&RoleArn=arn:aws:iam::999999999999:role/r&RoleSessionName=me", &ann, 403,
+       "User: arn:aws:iam::123456789012:user/ann is not authorized to perform: sts:AssumeRole on resource: arn:aws:iam::999999999999:role/r"},
+      {"a role for a browser", "Action=AssumeRole" + role, &browser, 403, "<Code>AccessDenied</Code>"},
+      {"a token for a browser", "Action=GetSessionToken", &browser, 403, "<Code>AccessDenied</Code>"},
+      {"a token", "Action=GetSessionToken", &ann, 200, "<AccessKeyId>ASIA"},
+      {"a token of strangers", "Action=AssumeRoleWithWebIdentity&WebIdentityToken=a.e30.b" + role, &ann, 400, "<Code>InvalidIdentityToken</Code>"},
+      {"a policy that is none", "Action=AssumeRole&Policy={}" + role, &ann, 400, "<Code>MalformedPolicyDocument</Code>"},
+      {"a managed policy", "Action=AssumeRole&PolicyArns.member.1.arn=arn:aws:iam::aws:policy/A" + role, &ann, 400, "<Code>MalformedPolicyDocument</Code>"},
+  };
+  for (const auto& row : rows) {
+    const auto answer = all.answer(call(row.body, authorization("AKIAANN")), "id", row.caller);
+    EXPECT_EQ(answer.status, row.status) << row.what << "\n" << answer.body;
+    EXPECT_TRUE(has(answer, row.piece)) << row.what << "\n" << answer.body;
   }
-  EXPECT_EQ(strict.answer(call("Action=GetCallerIdentity", auth), "id").status, 200);
+  EXPECT_TRUE(has(all.answer(call("Action=GetUser&Version=2010-05-08", authorization("AKIAANN", "us-east-1", "iam")), "id", &ann),
+                  "<UserName>ann</UserName>"));
 }
 
 TEST_F(StsTest, iam_ec2_and_oam_say_what_little_there_is) {

@@ -33,7 +33,7 @@ FOG_FUZZ(sigv4) {
   const std::string canonical = sigv4::canonical_request(request, signature);
   (void)sigv4::sign("secret", signature, sigv4::string_to_sign(signature, canonical));
   sigv4::Options options;
-  options.secrets_of = [](std::string_view key) { return key.empty() ? std::nullopt : std::optional<sigv4::Secrets>(sigv4::Secrets{"secret", ""}); };
+  options.secrets_of = [](const sigv4::Signature& by) { return by.access_key.empty() ? std::nullopt : std::optional<sigv4::Secrets>(sigv4::Secrets{"secret", ""}); };
   options.explains = true;
   const Status verdict = sigv4::verify(request, from_ms(1'767'225'720'000), options);
   (void)verdict;
