@@ -281,6 +281,34 @@ test("an alarm made by the form fires after the clock is advanced; its state is 
   await t.page.getByText("Sum Errors > 7 for 1 of 1 × 60 s").first().waitFor();
 });
 
+test("an alarm over a log query is made by the form, fires, and comes back into the form", async () => {
+  await t.open("alarms/new", "?type=log");
+  const fill = (label, value) => t.page.getByLabel(label, { exact: typeof label === "string" }).fill(value);
+  await fill("Name", "errors in lines");
+  await fill(/^Log groups/, "/form/lines");
+  await fill(/^Query/, "fields @message | filter @message like /BROKEN/");
+  await fill("Every, minutes", "1");
+  await fill("Threshold", "2");
+  await t.api.logs("CreateLogGroup", { logGroupName: "/form/lines" });
+  await t.api.logs("CreateLogStream", { logGroupName: "/form/lines", logStreamName: "s" });
+  await t.button("Create alarm").click();
+  await t.page.locator("h1", { hasText: "errors in lines" }).waitFor();
+  const logEvents = [1, 2, 3].map((n) => ({ timestamp: Date.now(), message: `BROKEN ${n}` }));
+  await t.api.logs("PutLogEvents", { logGroupName: "/form/lines", logStreamName: "s", logEvents });
+  await t.open("settings");
+  await t.page.getByLabel("Advance by seconds").fill("60");
+  await t.button("Advance").click();
+  await t.page.getByText("Clock advanced").waitFor();
+  await t.open("alarms/errors%20in%20lines");
+  await t.page.getByText("Alarm updated from INSUFFICIENT_DATA to ALARM").waitFor();
+  await t.button("Edit").click();
+  await t.page.locator("h1", { hasText: "Change alarm" }).waitFor();
+  await t.page.waitForFunction(() => [...document.querySelectorAll("textarea")].some((box) => box.value.includes("BROKEN")));
+  assert.equal(await t.page.getByLabel("Every, minutes").inputValue(), "1");
+  await t.button("Save alarm").click();
+  await t.page.getByText("> 2 in 1 of 1 runs").first().waitFor();
+});
+
 test("a composite rule shows the truth of its parts while it is written", async () => {
   await t.open("alarms/new", "?type=composite");
   await t.page.getByLabel("Name", { exact: true }).fill("either");
