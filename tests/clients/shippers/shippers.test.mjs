@@ -41,11 +41,13 @@ async function complete(group, stream, numberOf) {
 const pause = ms => new Promise(resolve => setTimeout(resolve, ms));
 const child = (source, env, pipe) => new Promise((resolve, reject) => {
   const process_ = spawn(process.execPath, ['--input-type=module', '-e', source],
-                         {cwd: import.meta.dirname, env: {...process.env, ...env}, stdio: ['ignore', 'pipe', 'inherit']});
+                         {cwd: import.meta.dirname, env: {...process.env, ...env}, stdio: ['ignore', 'pipe', 'pipe']});
   const out = [];
+  const said = [];
+  process_.stderr.on('data', data => said.push(data));
   process_.stdout.on('data', data => out.push(data));
   if (pipe) process_.stdout.pipe(pipe);
-  process_.on('exit', code => code === 0 ? resolve(Buffer.concat(out).toString()) : reject(new Error(`exit code ${code}`)));
+  process_.on('exit', code => code === 0 ? resolve(Buffer.concat(out).toString()) : reject(new Error(`exit code ${code}: ${Buffer.concat(said)}`)));
 });
 
 test('winston-cloudwatch', async () => {
@@ -81,7 +83,7 @@ test('winston-cloudwatch', async () => {
 
 test('pino transport', async () => {
   // The transport's client takes its address from the environment, as a program of its own would.
-  await child(`
+  const ended = child(`
     import pino from 'pino';
     const transport = pino.transport({target: '@serdnam/pino-cloudwatch-transport', options: {
       logGroupName: '/pino', logStreamName: 's', awsRegion: 'us-east-1', awsAccessKeyId: 'test', awsSecretAccessKey: 'test', interval: 50}});
@@ -96,8 +98,10 @@ test('pino transport', async () => {
     transport.end();
     await new Promise(resolve => setTimeout(resolve, 3000));
     process.exit(0);
-  `, {AWS_ENDPOINT_URL: server.url});
-  await complete('/pino', 's', m => JSON.parse(m).i);
+  `, {AWS_ENDPOINT_URL: server.url}).catch(error => error);
+  // On a busy machine its worker thread may give up its own shutdown after all lines have gone.
+  const failure = await ended;
+  await complete('/pino', 's', m => JSON.parse(m).i).catch(error => { throw failure instanceof Error ? failure : error; });
 });
 
 test('bunyan-cloudwatch', async () => {
