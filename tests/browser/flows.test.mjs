@@ -293,7 +293,8 @@ test("an alarm over a log query is made by the form, fires, and comes back into 
   await t.api.logs("CreateLogStream", { logGroupName: "/form/lines", logStreamName: "s" });
   await t.button("Create alarm").click();
   await t.page.locator("h1", { hasText: "errors in lines" }).waitFor();
-  const logEvents = [1, 2, 3].map((n) => ({ timestamp: Date.now(), message: `BROKEN ${n}` }));
+  const clock = await (await t.page.request.get(t.server.url + "/_fogwatch/clock")).json(); // others have moved it
+  const logEvents = [1, 2, 3].map((n) => ({ timestamp: Date.parse(clock.now), message: `BROKEN ${n}` }));
   await t.api.logs("PutLogEvents", { logGroupName: "/form/lines", logStreamName: "s", logEvents });
   await t.open("settings");
   await t.page.getByLabel("Advance by seconds").fill("60");
