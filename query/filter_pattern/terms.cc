@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "query/filter_pattern/internal.h"
+#include "storage/base/find_text.h"
 
 namespace fog::filter_pattern {
 
@@ -13,7 +14,7 @@ struct Term {
 
   bool in(std::string_view message) const {
     if (regex) return regex_match(*regex, message);
-    return memmem(message.data(), message.size(), text.data(), text.size()) != nullptr;
+    return holds_text(message, text);
   }
 };
 

@@ -7,6 +7,7 @@
 #include "query/insights/batch.h"
 #include "query/insights/json.h"
 #include "query/insights/run.h"
+#include "storage/base/find_text.h"
 
 namespace fog::insights {
 
@@ -36,8 +37,7 @@ bool numeric_kind(const Vec& vec) {
 }
 
 bool search(const Pattern& pattern, std::string_view text) {
-  if (!pattern.literal.empty() && memmem(text.data(), text.size(), pattern.literal.data(), pattern.literal.size()) == nullptr)
-    return false;
+  if (!holds_text(text, pattern.literal)) return false;
   return pattern.re->Match(re2::StringPiece(text.data(), text.size()), 0, text.size(), re2::RE2::UNANCHORED, nullptr, 0);
 }
 
@@ -394,7 +394,7 @@ void scan_text(const Vec& vec, const std::vector<std::uint32_t>& sel, std::size_
     for (std::uint32_t row : sel) {
       if (out[row] < 0) continue;
       std::string_view text = vec.text(row);
-      if (memmem(text.data(), text.size(), needle.data(), needle.size()) != nullptr && check(text)) out[row] = 1;
+      if (holds_text(text, needle) && check(text)) out[row] = 1;
     }
     return;
   }

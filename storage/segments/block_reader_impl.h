@@ -54,9 +54,6 @@ void mark_rows(const std::vector<Code>& codes, const std::vector<std::uint8_t>& 
   for (std::size_t row = whole; row < codes.size(); ++row)
     words[row / 64] |= static_cast<std::uint64_t>(chosen[codes[row]]) << (row % 64);
 }
-// Where `needle` begins in the text, from a position on; npos: nowhere.
-std::size_t find_in(std::string_view text, std::string_view needle, std::size_t from);
-
 // What of a block may be waited for when it comes from a disk.
 enum class Wait : std::uint8_t { kNever, kForDirectory, kForAll };
 

@@ -1,4 +1,5 @@
 // Searching a block without putting messages together: which rows may satisfy a predicate. Most is decided by dictionaries, templates and the looks of columns.
+#include "storage/base/find_text.h"
 #include "storage/segments/block_reader_impl.h"
 #include "storage/segments/point_read.h"
 
@@ -6,13 +7,6 @@
 #pragma GCC optimize("tree-vectorize", "vect-cost-model=dynamic")
 
 namespace fog::segments {
-
-std::size_t find_in(std::string_view text, std::string_view needle, std::size_t from) {
-  if (from > text.size()) return std::string_view::npos;
-  const void* hit = memmem(text.data() + from, text.size() - from, needle.data(), needle.size());
-  return hit == nullptr ? std::string_view::npos
-                        : static_cast<std::size_t>(static_cast<const char*>(hit) - text.data());
-}
 
 namespace {
 
@@ -117,7 +111,7 @@ Result<std::shared_ptr<const RowSet>> BlockReader::containing(std::uint32_t inde
     std::vector<std::uint8_t> hit(column.dictionary.size());
     bool any = false;
     for (std::size_t i = 0; i < hit.size(); ++i) {
-      hit[i] = find_in(column.dictionary[i], needle, 0) != std::string_view::npos ? 1 : 0;
+      hit[i] = find_text(column.dictionary[i], needle, 0) != std::string_view::npos ? 1 : 0;
       any = any || hit[i] != 0;
     }
     if (!any) return std::shared_ptr<const RowSet>(result);
@@ -128,16 +122,16 @@ Result<std::shared_ptr<const RowSet>> BlockReader::containing(std::uint32_t inde
   } else if (column.type == LogColumnType::kText) {
     const std::string_view bytes = column.bytes;
     std::size_t row = 0;
-    for (std::size_t at = find_in(bytes, needle, 0); at != std::string_view::npos;) {
+    for (std::size_t at = find_text(bytes, needle, 0); at != std::string_view::npos;) {
       // The row that holds byte `at`; hits come in ascending order.
       row = static_cast<std::size_t>(
           std::upper_bound(column.offsets.begin() + static_cast<std::ptrdiff_t>(row), column.offsets.end(), at) -
           column.offsets.begin() - 1);
       if (at + needle.size() <= column.offsets[row + 1]) {
         result->set(row);
-        at = find_in(bytes, needle, column.offsets[row + 1]);
+        at = find_text(bytes, needle, column.offsets[row + 1]);
       } else {
-        at = find_in(bytes, needle, at + 1);
+        at = find_text(bytes, needle, at + 1);
       }
     }
   } else {
@@ -145,7 +139,7 @@ Result<std::shared_ptr<const RowSet>> BlockReader::containing(std::uint32_t inde
     column.present.visit([&](std::size_t row) {
       text.clear();
       raw->append(row, text);
-      if (find_in(text, needle, 0) != std::string_view::npos) result->set(row);
+      if (find_text(text, needle, 0) != std::string_view::npos) result->set(row);
     });
   }
   return std::shared_ptr<const RowSet>(result);
@@ -164,7 +158,7 @@ Status BlockReader::narrow_needle(std::string_view needle, const std::vector<cha
     const Template& shape = templates_->shapes[t];
     bool all = scope[t] == 0;
     for (std::size_t i = 0; i < shape.literals.size() && !all; ++i)
-      all = find_in(shape.literals[i], needle, 0) != std::string_view::npos;
+      all = find_text(shape.literals[i], needle, 0) != std::string_view::npos;
     if (all) {
       stays[t] = 1;
       continue;
@@ -251,7 +245,7 @@ Status BlockReader::narrow_rows(const LogPredicate& predicate, RowSet& keep) {
   const auto text_holds = [&](std::string_view text) {
     double value = 0;
     switch (predicate.what) {
-      case What::kFieldContains: return find_in(text, predicate.text, 0) != std::string_view::npos;
+      case What::kFieldContains: return find_text(text, predicate.text, 0) != std::string_view::npos;
       case What::kFieldEquals:
         return text == predicate.text || (wanted_numeric && numeric_view(text, value) && value == wanted);
       default: return numeric_view(text, value) && number_holds(value);

@@ -2,17 +2,13 @@
 
 #include <array>
 
-#include <cstring>
+#include "storage/base/find_text.h"
 
 namespace fog::segments {
 
 namespace {
 
 bool is_hex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); }
-
-bool holds(std::string_view text, std::string_view needle) {
-  return memmem(text.data(), text.size(), needle.data(), needle.size()) != nullptr;
-}
 
 // All values have the mask's form: the needle must fit somewhere into it.
 bool mask_may_hold(std::string_view mask, std::string_view needle) {
@@ -70,7 +66,7 @@ bool column_may_contain(Encoding encoding, std::string_view bytes, std::size_t n
   ByteReader in(bytes);
   const std::optional<TextList> texts = texts_of(encoding, in, n);
   if (!texts || !in.ok()) return true;
-  return texts->mask.empty() ? holds(texts->bytes, needle) : mask_may_hold(texts->mask, needle);
+  return texts->mask.empty() ? holds_text(texts->bytes, needle) : mask_may_hold(texts->mask, needle);
 }
 
 bool ColumnLook::may_hold(std::string_view needle) const {

@@ -4,6 +4,7 @@
 
 #include "query/insights/commands/kit.h"
 #include "query/insights/commands/table.h"
+#include "storage/base/find_text.h"
 
 namespace fog::insights {
 
@@ -199,9 +200,7 @@ class Regex final : public Parse {
 
  private:
   bool search(std::string_view text, std::size_t at, std::vector<re2::StringPiece>& found) const {
-    if (at == 0 && !pattern_->literal.empty() &&
-        memmem(text.data(), text.size(), pattern_->literal.data(), pattern_->literal.size()) == nullptr)
-      return false;
+    if (at == 0 && !holds_text(text, pattern_->literal)) return false;
     return pattern_->re->Match(re2::StringPiece(text.data(), text.size()), at, text.size(), re2::RE2::UNANCHORED,
                                found.data(), static_cast<int>(found.size()));
   }

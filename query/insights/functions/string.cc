@@ -259,7 +259,7 @@ Value base64decode_kernel(CallContext& c, Args args) {
       v = 0;
     }
   }
-  out.resize(out.size() - padding);
+  for (; padding > 0; --padding) out.pop_back();
   return keep(c, out);
 }
 Value split_kernel(CallContext& c, Args args) {
