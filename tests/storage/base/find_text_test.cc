@@ -14,7 +14,7 @@ TEST(FindText, finds_what_the_standard_library_finds) {
     for (const std::string_view needle : texts)
       for (std::size_t from = 0; from <= text.size() + 1; ++from) {
         EXPECT_EQ(find_text(text, needle, from), text.find(needle, from)) << '"' << text << "\" \"" << needle << "\" " << from;
-        if (from == 0) EXPECT_EQ(holds_text(text, needle), text.find(needle) != std::string_view::npos);
+        EXPECT_EQ(holds_text(text, needle), text.find(needle) != std::string_view::npos);
       }
 }
 
