@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <future>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -41,7 +42,10 @@ class Script {
   }
   std::string url(const std::string& path = "/") const { return "http://127.0.0.1:" + std::to_string(port_) + path; }
   int connections() const { return connections_; }
-  std::string last_request() const { return last_request_; }
+  std::string last_request() const {
+    const std::lock_guard lock(mutex_);
+    return last_request_;
+  }
 
  private:
   void accept() {
@@ -66,7 +70,10 @@ class Script {
       const std::size_t at = buffer.find("Content-Length: ");
       const std::size_t length = at == std::string::npos ? 0 : std::stoul(buffer.substr(at + 16));
       if (buffer.size() < head + 4 + length) continue;
-      last_request_ = buffer.substr(0, head + 4 + length);
+      {
+        const std::lock_guard lock(mutex_);
+        last_request_ = buffer.substr(0, head + 4 + length);
+      }
       buffer.erase(0, head + 4 + length);
       const Step& step = steps_[std::min<std::size_t>(next_++, steps_.size() - 1)];
       for (const std::string& piece : step.pieces) {
@@ -84,7 +91,8 @@ class Script {
   std::atomic<bool> stopping_{false};
   int listener_;
   int port_ = 0;
-  std::string last_request_;
+  mutable std::mutex mutex_;
+  std::string last_request_;  // of any connection
   std::thread acceptor_;
   std::vector<std::thread> threads_;
 };
