@@ -502,7 +502,7 @@ test("lists: the CLI line is the same data, columns hide, rows open by keys", as
   await t.page.keyboard.press("Escape");
   await t.page.getByText("Columns", { exact: true }).click();
   await t.page.getByRole("checkbox", { name: "Condition" }).click();
-  assert.equal(await t.page.getByRole("columnheader", { name: "Condition" }).count(), 0);
+  await t.page.getByRole("columnheader", { name: "Condition" }).waitFor({ state: "detached" });
   await t.page.reload();
   await t.page.getByRole("columnheader", { name: "State" }).waitFor();
   assert.equal(await t.page.getByRole("columnheader", { name: "Condition" }).count(), 0);

@@ -25,10 +25,10 @@ lock = threading.Lock()
 
 
 class Outcome:
-    """Counts of one suite and the names of what failed."""
+    """Counts of one suite, the names of what failed, and what that said where the log does not hold it."""
 
     def __init__(self, passed=0, failed=0, skipped=0, notes=()):
-        self.passed, self.failed, self.skipped, self.notes = passed, failed, skipped, list(notes)
+        self.passed, self.failed, self.skipped, self.notes, self.said = passed, failed, skipped, list(notes), []
 
 
 class Suite:
@@ -70,7 +70,7 @@ def run(suite, logs):
     say(f"{'FAIL' if outcome.failed else 'ok  '}  {suite.name}: {outcome.passed} good, {outcome.failed} bad, "
         f"{outcome.skipped} skipped, {seconds:.1f} s")
     if outcome.failed:
-        text = log.read_text(errors="replace")
+        text = log.read_text(errors="replace").strip() or "\n\n".join(outcome.said)
         with lock:
             print(f"----- {suite.name}: end of {log}\n{text[-6000:]}\n-----", flush=True)
     return outcome
@@ -108,9 +108,11 @@ def read_junit(report, code):
     text = "".join(c for c in report.read_text(errors="replace") if c >= " " or c in "\t\n\r")
     for case in xml.fromstring(text).iter("testcase"):
         name = f"{case.get('classname', '')}.{case.get('name')}"
-        if case.find("failure") is not None or case.find("error") is not None:
+        fault = next((case.find(kind) for kind in ("failure", "error") if case.find(kind) is not None), None)
+        if fault is not None:
             outcome.failed += 1
-            outcome.notes.append(name)
+            outcome.notes.append(f"{name}: {(fault.get('message') or '')[:200]}")
+            outcome.said.append(f"{name}\n{(fault.text or '').strip()[:3000]}")
         elif case.find("skipped") is not None:
             outcome.skipped += 1
             reason = case.find("skipped").get("message") or ""
