@@ -81,6 +81,7 @@ class FileWal final : public Wal, public Gatherer {
 
   const Options options_;
 
+  std::mutex deleting_;  // files, one after the other; taken before mutex_
   mutable std::mutex mutex_;
   std::condition_variable wake_;    // the thread waits here for work
   std::condition_variable room_;    // appenders wait here for buffer space

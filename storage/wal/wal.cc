@@ -1,5 +1,6 @@
 #include "storage/wal/wal.h"
 
+#include "storage/base/log.h"
 #include "storage/wal/file_wal.h"
 
 #include <algorithm>
@@ -143,24 +144,30 @@ bool FileWal::wants_fresh_file_locked() const {
          lowest_applied_locked() == last_;
 }
 
-// A file may go when every store that may have records in it has applied all of them.
+// A file may go when every store that may have records in it has applied all of them. The oldest goes first, and the
+// disk knows of it before the next one goes: a file that came back without those behind it would bring back what a
+// record there deleted.
 void FileWal::delete_applied_files() {
-  std::vector<fs::path> gone;
-  {
-    const std::lock_guard lock(mutex_);
-    const Lsn lowest = lowest_applied_locked();
-    while (files_.size() > 1 && std::next(files_.begin())->first <= lowest + 1) {
-      gone.push_back(files_.begin()->second);
+  const std::lock_guard deleting(deleting_);
+  for (;;) {
+    fs::path path;
+    {
+      const std::lock_guard lock(mutex_);
+      if (files_.size() < 2 || std::next(files_.begin())->first > lowest_applied_locked() + 1) return;
+      path = std::move(files_.begin()->second);
       files_.erase(files_.begin());
     }
-  }
-  for (const auto& path : gone) {
     std::error_code ignored;
     const auto size = fs::file_size(path, ignored);
     fs::remove(path, ignored);
-    if (size == static_cast<std::uintmax_t>(-1)) continue;
-    const std::lock_guard lock(mutex_);
-    stats_.bytes_on_disk -= std::min<std::uint64_t>(size, stats_.bytes_on_disk);
+    if (size != static_cast<std::uintmax_t>(-1)) {
+      const std::lock_guard lock(mutex_);
+      stats_.bytes_on_disk -= std::min<std::uint64_t>(size, stats_.bytes_on_disk);
+    }
+    if (const Status synced = sync_folder(options_.folder); !synced.ok()) {
+      LOG_WARN("wal: {}", synced.error().message());
+      return;
+    }
   }
 }
 
