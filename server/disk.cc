@@ -28,6 +28,7 @@ void write_disk_metrics(PrometheusText& out, const DiskBudget* budget, const Wal
       .value(number(faults.writes.load()), {{"kind", "write"}})
       .value(number(faults.syncs.load()), {{"kind", "sync"}});
   out.gauge("fogwatch_wal_torn_tails", "Records at the log's end that a crash left half written.").value(number(wal.torn_tails));
+  out.gauge("fogwatch_database_pages_damaged", "Pages of databases that failed their checksum, as often as they were read.").value(number(damaged_pages().load()));
   out.gauge("fogwatch_databases_damaged", "Databases that failed their check and were restored.").value(number(damaged_databases().load()));
   if (budget == nullptr) return;
   const DiskBudget::Stats disk = budget->stats();

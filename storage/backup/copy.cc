@@ -108,13 +108,15 @@ Status copy_whole(const fs::path& from, const fs::path& to) {
 }
 
 // A database as of one moment, whatever is being written to it: SQLite's online backup.
-Status copy_database(const fs::path& from, const fs::path& to) {
+Status copy_database(const fs::path& from, const fs::path& to, PageCheck check) {
   sqlite3* source = nullptr;
   sqlite3* target = nullptr;
-  int code = sqlite3_open_v2(from.c_str(), &source, SQLITE_OPEN_READWRITE | SQLITE_OPEN_EXRESCODE, nullptr);
+  // Pages are copied as they are, so their checksums are made again where they have any.
+  const char* const files = checked_pages(carries_checksums(from) ? check : PageCheck::kNone);
+  int code = sqlite3_open_v2(from.c_str(), &source, SQLITE_OPEN_READWRITE | SQLITE_OPEN_EXRESCODE, files);
   if (code == SQLITE_OK) {
     sqlite3_busy_timeout(source, 5000);
-    code = sqlite3_open_v2(to.c_str(), &target, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_EXRESCODE, nullptr);
+    code = sqlite3_open_v2(to.c_str(), &target, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_EXRESCODE, files);
   }
   // The whole copy is thrown away when something fails, so nothing needs a journal.
   if (code == SQLITE_OK) code = sqlite3_exec(target, "PRAGMA journal_mode=OFF;PRAGMA synchronous=OFF", nullptr, nullptr, nullptr);
@@ -197,7 +199,9 @@ Status Copier::database(const fs::path& name) {
   TRYV(make_folder(to.parent_path()));
   std::error_code ignored;
   fs::remove(to, ignored);  // of an earlier try
-  TRYV(copy_database(source(name), to));
+  // Days of traces guard what is large in them, and go on with what is damaged; of the rest a copy would pass for whole.
+  const bool is_day = name.parent_path() == "traces" && name.filename() != "catalogue.db";
+  TRYV(copy_database(source(name), to, is_day ? PageCheck::kReport : PageCheck::kFail));
   report.copied_bytes += fs::file_size(to, ignored);
   ++report.copied;
   return Ok{};

@@ -188,6 +188,7 @@ class FilePart final : public Part {
     options.read_only = true;
     options.write_ahead = false;
     options.cache_bytes = 256 << 10;
+    options.pages = PageCheck::kReport;  // each chunk has a checksum
     options.mmap_bytes = 1ll << 32;  // the page cache of the system serves all connections
     TRY(connection->database, Database::open(path_, options));
     auto range = connection->database.prepare("SELECT id, data FROM chunks WHERE id >= ? AND id < ? ORDER BY id");

@@ -10,6 +10,7 @@ namespace fog {
 namespace {
 
 Error sqlite_error(sqlite3* handle, int code) {
+  if (code == SQLITE_IOERR_DATA) return Error::corrupt("SQLite: a page fails its checksum");
   std::string message = "SQLite: ";
   message += handle != nullptr ? sqlite3_errmsg(handle) : sqlite3_errstr(code);
   switch (code & 0xff) {
@@ -120,11 +121,14 @@ Result<Database> Database::open(const std::filesystem::path& file, Options optio
       SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
       (options.read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
   const std::string name = file.empty() ? ":memory:" : file.string();
-  const int code = sqlite3_open_v2(name.c_str(), &handle, flags, nullptr);
+  const int code = sqlite3_open_v2(name.c_str(), &handle, flags, checked_pages(options.pages));
   Database db;
   db.handle_.reset(handle);
   if (code != SQLITE_OK) return sqlite_error(handle, code);
   sqlite3_busy_timeout(handle, 5000);
+  // For databases that are made now or rewritten; of those that are there the header decides.
+  int reserved = kPageCheckBytes;
+  if (!options.read_only && options.pages != PageCheck::kNone) sqlite3_file_control(handle, "main", SQLITE_FCNTL_RESERVE_BYTES, &reserved);
   // A stranger's schema in a damaged file must not run functions of its own.
   sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
   std::string setup = "PRAGMA temp_store=MEMORY;PRAGMA cache_size=-" +

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "storage/base/result.h"
+#include "storage/sqlite/checked_pages.h"
 
 #include <cstdint>
 #include <filesystem>
@@ -64,6 +65,7 @@ class Database {
     bool write_ahead = true;  // journal_mode=WAL
     std::int64_t cache_bytes = 2 << 20;
     std::int64_t mmap_bytes = 0;
+    PageCheck pages = PageCheck::kFail;
   };
 
   Database() = default;

@@ -40,16 +40,18 @@ Status rename_file(const fs::path& from, const fs::path& to) {
   return Ok{};
 }
 
-// A damaged version number in the header makes SQLite take a file for read-only, sound as all the rest may be.
+// Looks at what SQLite would take as it is: a damaged version number makes it read only, another number of reserved
+// bytes moves all that lies in pages.
 Status check_header(const fs::path& file) {
   const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return Ok{};  // there is none yet
-  unsigned char header[20] = {};
+  unsigned char header[21] = {};
   const ssize_t n = ::read(fd, header, sizeof header);
   ::close(fd);
   if (n < static_cast<ssize_t>(sizeof header)) return Ok{};
-  for (const unsigned char version : {header[18], header[19]})
-    if (version != 1 && version != 2) return Error::corrupt(file.filename().string() + ": its header is damaged");
+  const auto is_version = [](unsigned char version) { return version == 1 || version == 2; };
+  if (!is_version(header[18]) || !is_version(header[19]) || (header[20] != 0 && header[20] != kPageCheckBytes))
+    return Error::corrupt(file.filename().string() + ": its header is damaged");
   return Ok{};
 }
 
@@ -61,9 +63,20 @@ std::atomic<std::uint64_t>& damaged_databases() {
 }
 
 Result<Database> open_checked(const fs::path& file, Database::Options options) {
-  if (!file.empty() && !options.read_only) TRYV(check_header(file));
+  if (file.empty()) return Database::open(file, options);
+  if (options.read_only) {
+    TRY(Database db, Database::open(file, options));
+    TRYV(db.check());
+    return db;
+  }
+  // With a journal the file is as a crash left it in the middle of a write, perhaps of its header; opening takes that back.
+  std::error_code error;
+  if (!fs::exists(with(file, "-journal"), error)) TRYV(check_header(file));
   TRY(Database db, Database::open(file, options));
-  if (!file.empty()) TRYV(db.check());
+  TRYV(check_header(file));
+  TRYV(db.check());
+  // Once, for what a Fogwatch wrote that had none.
+  if (!carries_checksums(file)) TRYV(db.execute("VACUUM"));
   return db;
 }
 

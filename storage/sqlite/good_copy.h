@@ -18,7 +18,8 @@ namespace fog {
 // Databases found damaged since the process began.
 std::atomic<std::uint64_t>& damaged_databases();
 
-// Opens and checks. Error: corrupt (the check failed), others as Database::open.
+// Opens and checks; a database without checksums gets them (checked_pages.h). Error: corrupt (the check failed),
+// others as Database::open.
 Result<Database> open_checked(const std::filesystem::path& file, Database::Options options);
 
 // Moves a damaged database aside. Gives its new name. Error: busy.

@@ -7,9 +7,10 @@
 //   resources(kind, account, region, name, document)  primary key: the first four
 //   counters(name, value)                             "next_id": ids below it may be in use
 //
-// Damage: the file is checked when it opens. Of a damaged one every row is taken that can be read, from both
-// ends. If the table itself is damaged, rows that are missing come from the last good copy (good_copy.h): what
-// was deleted since then may be back, which is better than what was kept being gone.
+// Damage: the file is checked when it opens, page by page (checked_pages.h). Of a damaged one every row is taken that
+// lies in sound pages and can be reached from an end. If the table itself is damaged, rows that are missing come from
+// the last good copy (good_copy.h): what was deleted since then may be back, which is better than what was kept being
+// gone. Without a copy what a damaged page still shows is taken as it is.
 #include "storage/resource_store.h"
 
 #include "storage/base/log.h"
@@ -95,8 +96,8 @@ bool read_rows(Database& db, const char* sql, Map& rows) {
     const auto more = query->step();
     if (!more.ok()) return false;
     if (!*more) return true;
-    rows.insert_or_assign({std::string(query->text(0)), std::string(query->text(1)), std::string(query->text(2)), std::string(query->text(3))},
-                          std::string(query->text(4)));
+    rows.emplace(ResourceKey{std::string(query->text(0)), std::string(query->text(1)), std::string(query->text(2)), std::string(query->text(3))},
+                 std::string(query->text(4)));
   }
 }
 
@@ -106,6 +107,22 @@ std::optional<std::int64_t> read_next_id(Database& db) {
   const auto found = counter->step();
   if (!found.ok() || !*found) return std::nullopt;
   return counter->integer(0);
+}
+
+// Adds what can be read of a damaged file to `rows`, with kFail from sound pages only. Gives whether that is all.
+bool read_damaged(const std::filesystem::path& file, PageCheck pages, Map& rows, std::optional<std::int64_t>& next_id) {
+  auto damaged = Database::open(file, {.write_ahead = false, .pages = pages});
+  if (!damaged.ok()) return false;
+  // A damaged inner page may hide rows without any error.
+  auto check = damaged->prepare("PRAGMA quick_check('resources')");
+  const auto verdict = check.ok() ? check->step() : Result<bool>(false);
+  bool complete = verdict.ok() && *verdict && check->text(0) == "ok";
+  if (!read_rows(*damaged, "SELECT kind, account, region, name, document FROM resources ORDER BY 1,2,3,4", rows)) {
+    complete = false;
+    (void)read_rows(*damaged, "SELECT kind, account, region, name, document FROM resources ORDER BY 1 DESC,2 DESC,3 DESC,4 DESC", rows);
+  }
+  if (!next_id) next_id = read_next_id(*damaged);
+  return complete;
 }
 
 Status SqliteResourceStore::open_file(const std::filesystem::path& file) {
@@ -128,19 +145,8 @@ Status SqliteResourceStore::rescue(const std::filesystem::path& file) {
   TRY(const std::filesystem::path aside, set_aside(file));
   Map rows;
   std::optional<std::int64_t> next_id;
-  bool complete = false;
-  if (auto damaged = Database::open(aside, {.write_ahead = false}); damaged.ok()) {
-    // A damaged inner page may hide rows without any error.
-    auto check = damaged->prepare("PRAGMA quick_check('resources')");
-    const auto verdict = check.ok() ? check->step() : Result<bool>(false);
-    complete = verdict.ok() && *verdict && check->text(0) == "ok";
-    if (!read_rows(*damaged, "SELECT kind, account, region, name, document FROM resources ORDER BY 1,2,3,4", rows)) {
-      complete = false;
-      (void)read_rows(*damaged, "SELECT kind, account, region, name, document FROM resources ORDER BY 1 DESC,2 DESC,3 DESC,4 DESC", rows);
-    }
-    next_id = read_next_id(*damaged);
-  }
-  const std::size_t read = rows.size();
+  bool complete = read_damaged(aside, PageCheck::kFail, rows, next_id);
+  std::size_t read = rows.size();
   std::optional<std::int64_t> copied_next_id;
   TRY(const bool restored, restore_good_copy(file));
   if (restored) {
@@ -148,8 +154,11 @@ Status SqliteResourceStore::rescue(const std::filesystem::path& file) {
     copied_next_id = reserved_below_;
     for (const auto& [key, document] : map_)
       if (!complete) rows.emplace(key, document);
-  } else if (rows.empty() && !complete) {
-    return Error::corrupt(file.string() + " is damaged, nothing of it can be read, and there is no copy; it is kept as " + aside.filename().string());
+  } else if (!complete) {
+    (void)read_damaged(aside, PageCheck::kReport, rows, next_id);
+    read = rows.size();
+    if (rows.empty())
+      return Error::corrupt(file.string() + " is damaged, nothing of it can be read, and there is no copy; it is kept as " + aside.filename().string());
   }
   map_.clear();
   TRYV(load(file));

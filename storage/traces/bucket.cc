@@ -53,6 +53,7 @@ Result<std::unique_ptr<Bucket>> Bucket::open(const std::filesystem::path& file, 
   std::unique_ptr<Bucket> bucket(new Bucket);
   Database::Options options;
   options.synchronous_full = strict;
+  options.pages = PageCheck::kReport;  // what is large has checksums
   options.cache_bytes = 4 << 20;
   TRY(bucket->database_, Database::open(file, options));
   TRYV(bucket->prepare_schema());

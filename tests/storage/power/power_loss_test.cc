@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "storage/base/random.h"
+#include "storage/sqlite/good_copy.h"
 #include "storage/wal/file.h"
 #include "tests/storage/power/power_disk.h"
 #include "tests/storage/power/world.h"
@@ -492,6 +493,27 @@ TEST(PowerLoss, files_of_the_log_that_are_done_with_go_oldest_first) {
     some_are_left += found.size() > 1 ? 1 : 0;
   }
   EXPECT_GT(some_are_left, 10);
+}
+
+// Of a database whose first page was half written, SQLite's journal knows that there was none.
+TEST(PowerLoss, a_database_that_is_being_made_opens_again) {
+  SeededRandom random(20261124);
+  for (int i = 0; i < 400; ++i) {
+    TempFolder folder;
+    const fs::path data = folder.path() / "data";
+    fs::create_directories(data);
+    PowerDisk::watch(data);
+    PowerDisk::fail_after(1 + random.next() % 30);
+    bool restored = false;
+    if (auto made = open_or_restore(data / "a.db", {}, restored); made.ok())
+      (void)made->execute("CREATE TABLE t(a); INSERT INTO t VALUES(1)");
+    PowerDisk::fail();
+    const fs::path image = folder.path() / "image";
+    PowerDisk::restore(image, random.next() % 2 == 0 ? Loss::kInOrder : Loss::kAnyOrder, random);
+    const auto opened = open_or_restore(image / "a.db", {}, restored);
+    ASSERT_TRUE(opened.ok()) << "round " << i << ": " << opened.error().message();
+    EXPECT_FALSE(restored);
+  }
 }
 
 // kill -9 before every kind of disk operation: the point that was hit least is next.
