@@ -23,6 +23,7 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kMark = "fogwatch backup ";
 constexpr int kFormat = 1;
+constexpr std::string_view kSelf = "this ";  // the last line's first word
 constexpr std::string_view kSums = "SHA256SUMS";
 constexpr std::string_view kSeal = "BACKUP";
 constexpr std::size_t kPiece = 256 * 1024;
@@ -173,8 +174,17 @@ Status put_text(Target& target, std::string_view path, std::string_view text) {
 }
 
 std::string seal_text(const Summary& summary, const std::string& sums) {
-  return fmt::format("{}{}\nmade {:%Y-%m-%dT%H:%M:%SZ}\nversion {}\nfiles {}\nbytes {}\nsums {}\n", kMark, kFormat,
-                     fmt::gmtime(std::time(nullptr)), FOG_VERSION, summary.files, summary.bytes, sha256_of(sums));
+  std::string text = fmt::format("{}{}\nmade {:%Y-%m-%dT%H:%M:%SZ}\nversion {}\nfiles {}\nbytes {}\nsums {}\n", kMark, kFormat,
+                                 fmt::gmtime(std::time(nullptr)), FOG_VERSION, summary.files, summary.bytes, sha256_of(sums));
+  return text + std::string(kSelf) + sha256_of(text) + "\n";
+}
+
+// The last line speaks of those above. The first backups ended with their "sums".
+bool seal_is_whole(std::string_view seal) {
+  if (!seal.ends_with('\n') || seal.size() < 2) return false;
+  const std::size_t at = seal.rfind('\n', seal.size() - 2) + 1;
+  const std::string_view last = seal.substr(at);
+  return last.starts_with("sums ") || last == std::string(kSelf) + sha256_of(seal.substr(0, at)) + "\n";
 }
 
 // All files of both trees, their sums, the seal.
@@ -264,6 +274,7 @@ Status compare(const Contents& contents) {
   const std::string head = fmt::format("{}{}\n", kMark, kFormat);
   if (!contents.seal.starts_with(kMark)) return Error::corrupt("this is no backup of Fogwatch");
   if (!contents.seal.starts_with(head)) return Error::invalid("the backup was made by a newer version of Fogwatch");
+  if (!seal_is_whole(contents.seal)) return Error::corrupt(fmt::format("{} is damaged", kSeal));
   if (contents.seal.find("\nsums " + sha256_of(contents.sums) + "\n") == std::string::npos) return Error::corrupt(fmt::format("{} is damaged", kSums));
   TRY(const auto wanted, parse_sums(contents.sums));
   for (const auto& [path, sum] : wanted) {

@@ -8,6 +8,7 @@
 //   files <number>
 //   bytes <their sum>
 //   sums <SHA-256 of SHA256SUMS>
+//   this <SHA-256 of the lines above>
 // One without BACKUP was never finished. Files are readable by their owner only: keys are among them.
 //
 // No part of this talks to a running server: it works beside one, and without one.
