@@ -85,6 +85,8 @@ void App::Impl::write_metrics(PrometheusText& out) {
   out.counter("fogwatch_trace_documents_total", "Segment documents.")
       .value(number(t.documents_accepted), {{"verdict", "accepted"}})
       .value(number(t.documents_rejected), {{"verdict", "rejected"}});
+  out.gauge("fogwatch_trace_damaged_blocks", "Blocks that failed their check.").value(number(t.damaged_blocks));
+  out.gauge("fogwatch_trace_damaged_files", "Days that could not be read.").value(number(t.damaged_files));
   out.gauge("fogwatch_trace_head_bytes", "Traces in memory.").value(number(t.head_bytes));
   if (xray_daemon) {
     const XrayDaemon::Stats x = xray_daemon->stats();

@@ -45,7 +45,8 @@ constexpr Row kRows[] = {
     {"DeliveryFailures", "Count", Reading::kDelta, "fogwatch_outbound_failures_total+fogwatch_outbound_denied_total"},
     {"SealFailures", "Count", Reading::kDelta, "fogwatch_log_seal_failures_total"},
     {"Damage", "Count", Reading::kGauge,
-     "fogwatch_log_damaged_blocks+fogwatch_log_damaged_files+fogwatch_metric_chunks_damaged+fogwatch_wal_damaged_bytes"},
+     "fogwatch_log_damaged_blocks+fogwatch_log_damaged_files+fogwatch_metric_chunks_damaged+fogwatch_wal_damaged_bytes+"
+     "fogwatch_trace_damaged_blocks+fogwatch_trace_damaged_files+fogwatch_database_pages_damaged+fogwatch_databases_damaged"},
     {"QueueDepth", "Count", Reading::kGauge, "fogwatch_subscription_waiting+fogwatch_outbound_waiting"},
     {"WalBytes", "Bytes", Reading::kGauge, "fogwatch_wal_disk_bytes"},
     {"LogBytes", "Bytes", Reading::kGauge, "fogwatch_log_disk_bytes"},
