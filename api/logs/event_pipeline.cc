@@ -344,18 +344,19 @@ void EventPipeline::tick(Timestamp now) {
   publish_counters(now);
   deliveries_.pump(now);
   const auto steady = Steady::now();
-  const std::lock_guard lock(marks_);
-  passed_.emplace_back(steady, deps_.wal.last_lsn());
   Lsn settled = 0;
-  while (passed_.size() > 1 && steady - passed_.front().first > kHearsay) {
-    settled = passed_.front().second;
-    passed_.pop_front();
-  }
-  if (!outstanding_.empty()) settled = std::min(settled, outstanding_.begin()->first - 1);
-  if (settled > applied_) {
+  {
+    const std::lock_guard lock(marks_);
+    passed_.emplace_back(steady, deps_.wal.last_lsn());
+    while (passed_.size() > 1 && steady - passed_.front().first > kHearsay) {
+      settled = passed_.front().second;
+      passed_.pop_front();
+    }
+    if (!outstanding_.empty()) settled = std::min(settled, outstanding_.begin()->first - 1);
+    if (settled <= applied_) return;
     applied_ = settled;
-    deps_.wal.set_applied(kEventPipelineStore, settled);
   }
+  deps_.wal.set_applied(kEventPipelineStore, settled);  // may delete files, which takes a while
 }
 
 bool EventPipeline::idle() { return deliveries_.idle(); }

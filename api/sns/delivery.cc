@@ -459,21 +459,25 @@ void DeliveryQueue::flush() {
     }
     deps_.wal.append(StoreId::kDeliveries, 0, payload);
   }
-  const std::lock_guard lock(mutex_);
-  for (auto& [id, key] : spilled) {
-    const auto found = messages_.find(id);
-    if (found == messages_.end()) {
-      erased_.push_back(std::move(key));  // finished while it was being written
-      continue;
+  Lsn applied = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto& [id, key] : spilled) {
+      const auto found = messages_.find(id);
+      if (found == messages_.end()) {
+        erased_.push_back(std::move(key));  // finished while it was being written
+        continue;
+      }
+      if (!stored) {
+        dirty_.insert(id);
+        continue;
+      }
+      live_.erase(found->second->lsn);
+      found->second->spilled = true;
     }
-    if (!stored) {
-      dirty_.insert(id);
-      continue;
-    }
-    live_.erase(found->second->lsn);
-    found->second->spilled = true;
+    applied = live_.empty() ? deps_.wal.last_lsn() : *live_.begin() - 1;
   }
-  deps_.wal.set_applied(StoreId::kDeliveries, live_.empty() ? deps_.wal.last_lsn() : *live_.begin() - 1);
+  deps_.wal.set_applied(StoreId::kDeliveries, applied);  // may delete files, which takes a while
 }
 
 }  // namespace fog::sns
