@@ -108,7 +108,8 @@ bool Workers::advance(Millis by, Millis real_time_max) {
   const int rate = clock_.state().rate;
   clock_.set_rate(0);
   const Timestamp target = clock_.now() + by;
-  bool idle = true;
+  // What is under way already is no less due.
+  bool idle = wait_idle(until);
   int rounds = 0;
   while (true) {
     const Timestamp now = clock_.now();

@@ -17,7 +17,7 @@ class Message:
 
 class Subscriber:
     def __init__(self):
-        self.messages, self.status = [], 200
+        self.messages, self.status, self.delay = [], 200, 0.0  # seconds before it takes a message
         self.arrived = threading.Condition()
         keeper = self
 
@@ -26,6 +26,7 @@ class Subscriber:
 
             def do_POST(self):
                 raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                time.sleep(keeper.delay)
                 with keeper.arrived:
                     keeper.messages.append(Message(self.headers, raw))
                     status = keeper.status

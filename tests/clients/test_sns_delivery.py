@@ -158,6 +158,17 @@ def test_an_endpoint_down_for_an_hour(fresh, subscriber):
     assert len(subscriber.messages) == before + len(arrived)
 
 
+def test_a_turned_clock_waits_for_what_is_under_way(fresh, subscriber):
+    sns, server = fresh("sns"), fresh.server
+    topic = sns.create_topic(Name="t")["TopicArn"]
+    confirmed(sns, topic, subscriber)
+    subscriber.delay = 0.4
+    for n in range(1, 4):
+        sns.publish(TopicArn=topic, Message="slow")
+        server.advance(1)
+        assert subscriber.count("Notification") == n
+
+
 def test_given_up_after_the_policy_then_dead_letters(fresh, subscriber):
     sns, sqs, server = fresh("sns"), fresh("sqs"), fresh.server
     server.set_clock("2026-06-01T12:00:00Z")
