@@ -7,7 +7,7 @@ import { cloudwatch, sns } from "../api/client";
 import { go, href, param } from "../app/router";
 import { account, region } from "../app/settings";
 import { range } from "../app/time";
-import { Card, CliButton, Field, Page, Problem, quote, Tabs } from "../ui/basic";
+import { Card, CliButton, Empty, Field, Page, Problem, quote, Tabs } from "../ui/basic";
 import { Chart } from "../ui/chart";
 import { useLoad } from "../ui/load";
 import { attempt } from "../ui/toast";
@@ -102,9 +102,10 @@ export function AlarmForm() {
   });
   const editing = param("edit").value;
   const old = useLoad(async (s) => {
-    if (!editing) return;
+    if (!editing) return true;
     const alarm = (await describeAlarms({ AlarmNames: [editing] }, s)).items[0];
     if (alarm) setForm((f) => ({ ...f, ...formOf(alarm) }));
+    return !!alarm;
   }, [editing]);
   const set = (key: keyof Form) => (e: { currentTarget: { value: string } }) => setForm({ ...form, [key]: e.currentTarget.value });
   const topics = useLoad(async (s) => (await sns<{ Topics?: { TopicArn: string }[] }>("ListTopics", {}, s)).Topics || [], [region.value, account.value]);
@@ -117,11 +118,17 @@ export function AlarmForm() {
     if (await attempt(editing ? "Alarm changed" : "Alarm created", () => cloudwatch(operation, input))) go(["alarms", form.name], { rows: undefined, edit: undefined });
   };
   const ofMetric = form.kind === "metric" || form.kind === "anomaly";
+  // Nothing is typed into a form that is yet to be filled.
+  if (editing && !old.value)
+    return (
+      <Page title="Change alarm" crumbs={[{ text: "Alarms", href: href(["alarms"]) }]}>
+        <Card>{old.error ? <Problem error={old.error} /> : old.value === false ? <Empty title="There is no alarm of this name here" /> : <p class="none">Reading…</p>}</Card>
+      </Page>
+    );
   return (
     <Page title={editing ? "Change alarm" : "Create alarm"} crumbs={[{ text: "Alarms", href: href(["alarms"]) }]}>
       <Card>
         <Tabs tabs={kinds} at={form.kind} onChange={(kind) => setForm({ ...form, kind })} />
-        {old.error && <Problem error={old.error} />}
         <form class="form run-row" onSubmit={(e) => { e.preventDefault(); void save(); }}>
           <Field label="Name"><input required readOnly={!!editing} value={form.name} onInput={set("name")} /></Field>
           <Field label="Description"><input value={form.description} onInput={set("description")} /></Field>
